@@ -76,7 +76,7 @@ $(BIN)/python:
 	echo "Install it (on Debian: apt install python3-venv), or name yours: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; \
 	exit 1
 
-$(VENV)/.run: requirements.txt pyproject.toml | $(BIN)/python
+$(VENV)/.run: requirements.txt pyproject.toml src/tlscope/_version.py | $(BIN)/python
 	@echo "Installing what tlscope runs on into $(VENV)"
 	@$(PIP) install --require-hashes -r requirements.txt
 	@$(PIP) install --no-deps --no-build-isolation -e .
