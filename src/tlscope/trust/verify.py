@@ -1,0 +1,250 @@
+"""Whether a peer's chain is to be believed (RFC 5280 section 6, RFC 9525).
+
+``cryptography.x509.verification`` builds and judges the path, and what it refuses stays refused. This adds what it
+leaves to the caller: bounds, the strength of the leaf's own key, RFC 9525's stricter reading of names and purposes,
+revocation, certificates that are trusted for themselves; and says of each refusal which certificate is at fault.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal, NoReturn
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.verification import Criticality, ExtensionPolicy, Policy, PolicyBuilder, VerificationError
+
+from ..errors import CertificateRejected
+from .anchors import TrustAnchors
+from .der import read_tbs_certificate
+from .diagnose import diagnose
+from .forms import broken_authority_key
+from .identity import RSASSA_PSS
+from .names import PeerNames, ServerName, parse_server_name
+from .policy import VerificationPolicy
+from .reasons import EmptyChain, Malformed, NotRFC5280, Place, Reason, TooManyCertificates
+from .revocation import check_revocation
+from .rules import Case, leaf_fault, path_fault
+
+__all__ = ["Clock", "Purpose", "VerifiedPeer", "Verifier"]
+
+Purpose = Literal["server", "client"]
+
+Clock = Callable[[], "datetime | float"]
+"""Gives the present as an aware ``datetime`` or as seconds since 1970."""
+
+_PURPOSES = {"server": ExtendedKeyUsageOID.SERVER_AUTH, "client": ExtendedKeyUsageOID.CLIENT_AUTH}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VerifiedPeer:
+    """A peer whose chain was accepted.
+
+    ``path`` is DER from the leaf to the trust anchor, as the path builder found it: not always the chain as sent.
+    ``names`` are for authorisation; ``public_key`` is the leaf's, ``pss_only`` whether it makes PSS signatures alone.
+    """
+
+    path: tuple[bytes, ...] = field(repr=False)
+    certificates: tuple[x509.Certificate, ...] = field(repr=False)
+    names: PeerNames
+    public_key: Any = field(repr=False)
+    pss_only: bool = field(default=False, repr=False)
+
+    @property
+    def leaf(self) -> x509.Certificate:
+        """The peer's own certificate."""
+        return self.certificates[0]
+
+    @property
+    def anchor(self) -> x509.Certificate:
+        """The trust anchor that the path ends in: the leaf itself where that is trusted directly."""
+        return self.certificates[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class _Accepted:
+    """A verdict and how long it stands: the path counts from ``begins`` to ``ends``."""
+
+    peer: VerifiedPeer
+    begins: datetime
+    ends: datetime
+
+
+class Verifier:
+    """Verifies chains of one purpose against one set of anchors. Immutable but for its memory; safe between threads.
+
+    ``purpose`` is whose certificates are verified: ``server`` needs serverAuth and a name, ``client`` clientAuth. A
+    certificate without extendedKeyUsage serves either (RFC 5280 section 4.2.1.12); anyExtendedKeyUsage does not stand
+    in for the one needed. A leaf that is byte for byte an anchor is trusted for itself: no path is built and no
+    revocation asked, but dates, name, purpose and key strength are checked as for any other.
+    """
+
+    def __init__(
+        self,
+        anchors: TrustAnchors,
+        purpose: Purpose,
+        policy: VerificationPolicy | None = None,
+        clock: Clock = time.time,
+    ) -> None:
+        if purpose not in _PURPOSES:
+            raise ValueError(f"purpose must be 'server' or 'client', not {purpose!r}")
+        self.anchors = anchors
+        self.purpose: Purpose = purpose
+        self.policy = policy if policy is not None else VerificationPolicy()
+        self._clock = clock
+        base = PolicyBuilder().store(anchors.store).max_chain_depth(self.policy.max_depth)
+        self._named = base.extension_policies(ca_policy=_ca_policy(anchors), ee_policy=_ee_policy())
+        needed = _PURPOSES[purpose]
+        self._unnamed = base.extension_policies(ca_policy=_ca_policy(anchors, needed), ee_policy=_ee_policy(needed))
+        self._memory: dict[tuple[Any, ...], _Accepted] = {}
+
+    def verify(
+        self,
+        chain: Sequence[bytes],
+        server_name: str | None = None,
+        now: datetime | float | None = None,
+        *,
+        ocsp_response: bytes | None = None,
+        key_usage: str = "digitalSignature",
+    ) -> VerifiedPeer:
+        """Verify a chain of DER certificates as the peer sent it, leaf first; the others may stand in any order.
+
+        ``server_name`` is the DNS name or address that was asked for; None checks no name, as for clients. ``now``
+        replaces the clock. ``ocsp_response`` is the DER that the peer stapled. ``key_usage`` is the bit that a leaf's
+        keyUsage must have, if it has one: ``keyEncipherment`` in TLS 1.2 with RSA key transport.
+
+        Raises ``CertificateRejected``; ``Misuse`` where ``server_name`` is no name at all.
+        """
+        moment = _moment(self._clock() if now is None else now)
+        key = (server_name, key_usage, *chain)
+        known = self._memory.get(key)
+        if known is None or not known.begins <= moment <= known.ends:
+            known = self._verify(tuple(chain), server_name, moment, key_usage)
+            self._remember(key, known)
+        peer = known.peer
+        if len(peer.path) > 1 and (reason := check_revocation(peer, self.policy, moment, ocsp_response, self.purpose)):
+            self._reject(reason, tuple(chain))
+        return peer
+
+    def _verify(self, chain: tuple[bytes, ...], server_name: str | None, now: datetime, key_usage: str) -> _Accepted:
+        if not chain:
+            self._reject(EmptyChain(whose=self.purpose), chain)
+        if len(chain) > self.policy.max_certificates:
+            limit = self.policy.max_certificates
+            self._reject(TooManyCertificates(whose=self.purpose, sent=len(chain), limit=limit), chain)
+        name = None if server_name is None else parse_server_name(server_name)
+        certificates = self._parse(chain)
+        names, public_key = self._read_leaf(certificates[0], chain)
+        case = Case(chain, tuple(certificates), names, name, self.anchors, self.purpose, self.policy, now, key_usage)
+        path = [certificates[0]] if chain[0] in self.anchors else self._build(certificates, name, case)
+        reason = path_fault(case, path) if len(path) == 1 else leaf_fault(case, path)
+        if reason is not None:
+            self._reject(reason, chain)
+        ders = dict(zip(certificates, chain, strict=True))
+        peer = VerifiedPeer(
+            path=tuple(ders.get(one) or one.public_bytes(Encoding.DER) for one in path),
+            certificates=tuple(path),
+            names=names,
+            public_key=public_key,
+            pss_only=path[0].public_key_algorithm_oid == RSASSA_PSS,
+        )
+        return _Accepted(
+            peer, max(one.not_valid_before_utc for one in path), min(one.not_valid_after_utc for one in path)
+        )
+
+    def _build(
+        self, certificates: list[x509.Certificate], name: ServerName | None, case: Case
+    ) -> list[x509.Certificate]:
+        leaf, others = certificates[0], certificates[1:]
+        try:
+            if self.purpose == "server" and name is not None:
+                return self._named.time(case.now).build_server_verifier(name.subject).verify(leaf, others)
+            return self._unnamed.time(case.now).build_client_verifier().verify(leaf, others).chain
+        except (VerificationError, ValueError, TypeError) as error:
+            self._reject(diagnose(case, str(error)), case.chain)
+
+    def _parse(self, chain: tuple[bytes, ...]) -> list[x509.Certificate]:
+        certificates = []
+        for index, der in enumerate(chain):
+            place = Place(index, len(chain), "which can't be read")
+            try:
+                serial = read_tbs_certificate(der).serial
+                # cryptography would write a warning about it to this process's standard error.
+                if not serial or serial[0] >= 0x80 or not any(serial):
+                    rule, section = "its serial number is not positive", "RFC 5280 section 4.1.2.2"
+                    self._reject(NotRFC5280(whose=self.purpose, place=place, rule=rule, section=section), chain)
+                certificates.append(x509.load_der_x509_certificate(der))
+            except CertificateRejected:
+                raise
+            except Exception as error:  # see _read_leaf
+                self._reject(Malformed(whose=self.purpose, place=place, detail=str(error)), chain)
+        return certificates
+
+    def _read_leaf(self, leaf: x509.Certificate, chain: tuple[bytes, ...]) -> tuple[PeerNames, Any]:
+        try:
+            return PeerNames.of(leaf), leaf.public_key()
+        except Exception as error:  # what a stranger encodes makes cryptography raise more kinds than it documents
+            place = Place(0, len(chain), "")
+            self._reject(Malformed(whose=self.purpose, place=place, detail=str(error)), chain)
+
+    def _remember(self, key: tuple[Any, ...], verdict: _Accepted) -> None:
+        if self.policy.remember:
+            while len(self._memory) >= self.policy.remember:
+                # Another thread may have taken the same one.
+                self._memory.pop(next(iter(self._memory), None), None)  # type: ignore[arg-type]
+            self._memory[key] = verdict
+
+    def _reject(self, reason: Reason, chain: tuple[bytes, ...]) -> NoReturn:
+        raise CertificateRejected(reason, whose=self.purpose, index=reason.index, chain=chain)
+
+    def __repr__(self) -> str:
+        return f"<Verifier of {self.purpose} certificates, {self.anchors.source}>"
+
+
+def _moment(now: datetime | float) -> datetime:
+    if isinstance(now, datetime):
+        return now.replace(tzinfo=UTC) if now.tzinfo is None else now.astimezone(UTC)
+    return datetime.fromtimestamp(now, UTC)
+
+
+def _ca_policy(anchors: TrustAnchors, purpose: x509.ObjectIdentifier | None = None) -> ExtensionPolicy:
+    """The library's rules for CA certificates and what OpenSSL's strict mode adds to them.
+
+    ``purpose`` is demanded of an extendedKeyUsage where the library's own rule is not in force.
+    """
+
+    def check_authority_key(
+        _: Policy, certificate: x509.Certificate, identifier: x509.AuthorityKeyIdentifier | None
+    ) -> None:
+        if broken_authority_key(certificate, identifier, is_anchor=lambda: certificate in anchors):
+            raise ValueError("authorityKeyIdentifier")
+
+    policy = (
+        ExtensionPolicy.webpki_defaults_ca()
+        .require_present(x509.SubjectKeyIdentifier, Criticality.NON_CRITICAL, None)
+        .may_be_present(x509.AuthorityKeyIdentifier, Criticality.NON_CRITICAL, check_authority_key)
+        # Certificate policies are not processed, so a CA that constrains them asks for what it can't get.
+        .require_not_present(x509.PolicyConstraints)
+    )
+    if purpose is None:
+        return policy
+
+    def check_usage(_: Policy, __: x509.Certificate, usage: x509.ExtendedKeyUsage | None) -> None:
+        if usage is not None and purpose not in usage and ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE not in usage:
+            raise ValueError("required EKU not found")
+
+    return policy.may_be_present(x509.ExtendedKeyUsage, Criticality.AGNOSTIC, check_usage)
+
+
+def _ee_policy(purpose: x509.ObjectIdentifier | None = None) -> ExtensionPolicy:
+    """The library's rules for leaves; where no name is looked for, a subjectAltName is not needed either."""
+    policy = ExtensionPolicy.webpki_defaults_ee()
+    if purpose is None:
+        return policy
+    return policy.may_be_present(x509.SubjectAlternativeName, Criticality.AGNOSTIC, None).may_be_present(
+        x509.ExtendedKeyUsage, Criticality.NON_CRITICAL, None
+    )
