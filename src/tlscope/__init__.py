@@ -1,0 +1,89 @@
+"""tlscope: a complete TLS 1.3 and TLS 1.2 that can be seen through.
+
+Everything that a program needs is named here; ``connection.py`` is the place to start reading.
+"""
+
+from __future__ import annotations
+
+from ._version import __version__
+from .config import ClientAuth, ClientConfig, ServerConfig
+from .connection import ClientConnection, ServerConnection
+from .errors import (
+    AlertReceived,
+    CertificateRejected,
+    ConfigError,
+    Incompatible,
+    Judge,
+    Misuse,
+    PeerViolation,
+    Step,
+    TLSError,
+    TruncatedStream,
+)
+from .events import (
+    ConnectionFacts,
+    DataReceived,
+    DecisionNeeded,
+    Event,
+    HandshakeCompleted,
+    KeysUpdated,
+    PeerClosed,
+    TicketReceived,
+)
+from .handshake.flow import ChooseClientIdentity, ChooseServerIdentity, Decision, Sign, VerifyPeer
+from .limits import Limits
+from .trace import Trace
+from .trust.anchors import TrustAnchors
+from .trust.identity import Identity
+from .trust.policy import VerificationPolicy
+from .trust.verify import VerifiedPeer
+from .wire.codepoints import AlertDescription, CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme
+
+__all__ = [
+    "__version__",
+    # Settings
+    "ClientConfig",
+    "ServerConfig",
+    "ClientAuth",
+    "Identity",
+    "TrustAnchors",
+    "VerificationPolicy",
+    "Limits",
+    "ProtocolVersion",
+    "CipherSuite",
+    "NamedGroup",
+    "SignatureScheme",
+    # Connections without I/O
+    "ClientConnection",
+    "ServerConnection",
+    "ConnectionFacts",
+    "VerifiedPeer",
+    # Events
+    "Event",
+    "HandshakeCompleted",
+    "DataReceived",
+    "PeerClosed",
+    "TicketReceived",
+    "KeysUpdated",
+    "DecisionNeeded",
+    # Decisions that the application may take
+    "Decision",
+    "ChooseServerIdentity",
+    "ChooseClientIdentity",
+    "Sign",
+    "VerifyPeer",
+    # Errors
+    "TLSError",
+    "PeerViolation",
+    "Incompatible",
+    "CertificateRejected",
+    "AlertReceived",
+    "ConfigError",
+    "Misuse",
+    "TruncatedStream",
+    "AlertDescription",
+    "Judge",
+    "Step",
+    # Looking
+    "Trace",
+]

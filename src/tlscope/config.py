@@ -1,0 +1,275 @@
+"""Settings: immutable, shared by any number of connections, checked when they are made.
+
+What does not change between connections is worked out once here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
+
+from .crypto.cipher_suites import SUITES
+from .crypto.groups import GROUPS
+from .crypto.randomness import SYSTEM_RANDOMNESS, Randomness
+from .crypto.signatures import SCHEMES
+from .errors import ConfigError
+from .limits import Limits
+from .trust.anchors import TrustAnchors
+from .trust.policy import VerificationPolicy
+from .trust.verify import Verifier
+from .wire import extensions as x
+from .wire.codepoints import CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme
+
+if TYPE_CHECKING:
+    from .trace import Sink
+    from .trust.identity import Identity
+    from .trust.verify import VerifiedPeer
+
+__all__ = ["ClientAuth", "ClientConfig", "ServerConfig"]
+
+DEFAULT_CIPHER_SUITES = (
+    CipherSuite.TLS_AES_128_GCM_SHA256,
+    CipherSuite.TLS_AES_256_GCM_SHA384,
+    CipherSuite.TLS_CHACHA20_POLY1305_SHA256,
+)
+
+DEFAULT_GROUPS = (
+    NamedGroup.X25519MLKEM768,
+    NamedGroup.x25519,
+    NamedGroup.secp256r1,
+    NamedGroup.secp384r1,
+    NamedGroup.secp521r1,
+    NamedGroup.x448,
+)
+
+DEFAULT_SIGNATURE_SCHEMES = (
+    SignatureScheme.ecdsa_secp256r1_sha256,
+    SignatureScheme.ecdsa_secp384r1_sha384,
+    SignatureScheme.ecdsa_secp521r1_sha512,
+    SignatureScheme.ed25519,
+    SignatureScheme.ed448,
+    SignatureScheme.rsa_pss_rsae_sha256,
+    SignatureScheme.rsa_pss_rsae_sha384,
+    SignatureScheme.rsa_pss_rsae_sha512,
+    SignatureScheme.rsa_pss_pss_sha256,
+    SignatureScheme.rsa_pss_pss_sha384,
+    SignatureScheme.rsa_pss_pss_sha512,
+)
+
+DEFAULT_CERTIFICATE_SIGNATURE_SCHEMES = (
+    *DEFAULT_SIGNATURE_SCHEMES,
+    SignatureScheme.rsa_pkcs1_sha256,
+    SignatureScheme.rsa_pkcs1_sha384,
+    SignatureScheme.rsa_pkcs1_sha512,
+)
+
+
+class ClientAuth(StrEnum):
+    """What a server does about client certificates (RFC 8446 section 4.3.2)."""
+
+    NONE = "none"
+    """Does not ask."""
+    REQUESTED = "requested"
+    """Asks; goes on without one; a certificate that is sent must be good."""
+    REQUIRED = "required"
+    """Asks, and refuses a client that sends none (certificate_required)."""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Config:
+    trust: TrustAnchors | None = None
+    """Whom to believe about the peer's certificate."""
+    min_version: ProtocolVersion = ProtocolVersion.TLS1_3
+    max_version: ProtocolVersion = ProtocolVersion.TLS1_3
+    cipher_suites: Sequence[CipherSuite] = DEFAULT_CIPHER_SUITES
+    """In order of preference."""
+    groups: Sequence[NamedGroup] = DEFAULT_GROUPS
+    """Key-exchange groups in order of preference."""
+    signature_schemes: Sequence[SignatureScheme] = DEFAULT_SIGNATURE_SCHEMES
+    """What the peer may sign the handshake with, and what this side may, in order of preference."""
+    certificate_signature_schemes: Sequence[SignatureScheme] = DEFAULT_CERTIFICATE_SIGNATURE_SCHEMES
+    """What the peer's certificates may be signed with (signature_algorithms_cert, RFC 8446 section 4.2.3)."""
+    alpn: Sequence[str] = ()
+    """Application protocols (RFC 7301), in order of preference."""
+    verification: VerificationPolicy = field(default_factory=VerificationPolicy)
+    """How strictly certificates are judged."""
+    limits: Limits = field(default_factory=Limits)
+    clock: Callable[[], datetime] = _now
+    """Gives the time at which certificates are judged: aware, in UTC."""
+    randomness: Randomness = field(default=SYSTEM_RANDOMNESS, repr=False)
+    """Anything but the system's is for tests with known answers."""
+    key_log: Callable[[str], None] | None = field(default=None, repr=False)
+    """Called with each line of the key log (RFC 9850); see ``tlscope.key_log_file`` for ``SSLKEYLOGFILE``."""
+    trace: Callable[[], Sink | None] | None = field(default=None, repr=False)
+    """Makes the sink of each new connection; ``tlscope.Trace`` itself will do."""
+    middlebox_compatibility: bool = True
+    """Send the session ID and ChangeCipherSpec records of RFC 8446 appendix D.4."""
+    record_padding: Callable[[int], int] | int = 0
+    """Pad records to a multiple of this many bytes, or by what a function of the content's length says (section 5.4)."""
+    max_fragment: int = 1 << 14
+    """Bytes of content in a record that this side sends, 64 to 16,384."""
+    key_update_after: int | None = None
+    """Change the sending keys after this many records; None: when the AEAD's limit asks for it (section 5.5)."""
+    on_verified: Callable[[VerifiedPeer], None] | None = field(default=None, repr=False)
+    """Has the last word on a peer whose certificate is good: raise ``CertificateRejected`` or any ``TLSError`` to refuse."""
+    ask: frozenset[type] = frozenset()
+    """Kinds of ``Decision`` that the application answers itself, by way of ``DecisionNeeded`` and ``answer``."""
+    rewrite: Callable[[Any], Any] | None = field(default=None, repr=False)
+    """Has the last look at each handshake message before it is sent; for tests, experiments and broken peers on purpose."""
+
+    def __post_init__(self) -> None:
+        for name in ("cipher_suites", "groups", "signature_schemes", "certificate_signature_schemes", "alpn"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        self._check_versions()
+        self._check_known("cipher_suites", self.cipher_suites, SUITES)
+        self._check_known("groups", self.groups, GROUPS)
+        self._check_known("signature_schemes", self.signature_schemes, SCHEMES)
+        for protocol in self.alpn:
+            if not 1 <= len(protocol.encode()) <= 255:
+                raise ConfigError(f"the ALPN protocol {protocol!r} must have 1 to 255 bytes", code="bad-alpn")
+        if not 64 <= self.max_fragment <= 1 << 14:
+            raise ConfigError(f"max_fragment is {self.max_fragment} and must be between 64 and 16384")
+
+    def _check_versions(self) -> None:
+        spoken = (ProtocolVersion.TLS1_2, ProtocolVersion.TLS1_3)
+        for name in ("min_version", "max_version"):
+            if getattr(self, name) not in spoken:
+                raise ConfigError(
+                    f"{name} is {getattr(self, name)}; tlscope speaks TLS 1.2 and TLS 1.3 (RFC 8996 ended the older ones)",
+                    code="old-version",
+                )
+        if self.min_version > self.max_version:
+            raise ConfigError(f"min_version {self.min_version} is above max_version {self.max_version}")
+
+    def _check_known(self, name: str, values: Sequence[Any], table: dict[Any, Any]) -> None:
+        if not values:
+            raise ConfigError(f"{name} is empty")
+        if len(set(values)) != len(values):
+            raise ConfigError(f"{name} names something twice")
+        for value in values:
+            if value not in table:
+                raise ConfigError(f"{name} names {value}, which tlscope does not speak", code="not-spoken")
+
+    def replace(self, **changes: Any) -> Self:
+        """A copy with some settings changed, checked anew."""
+        return replace(self, **changes)
+
+    @cached_property
+    def versions(self) -> tuple[ProtocolVersion, ...]:
+        """The versions allowed, best first."""
+        spoken = (ProtocolVersion.TLS1_3, ProtocolVersion.TLS1_2)
+        return tuple(version for version in spoken if self.min_version <= version <= self.max_version)
+
+    @cached_property
+    def alpn_wire(self) -> tuple[bytes, ...]:
+        """The application protocols as bytes."""
+        return tuple(protocol.encode() for protocol in self.alpn)
+
+    @cached_property
+    def padding(self) -> Callable[[int], int] | None:
+        """From a record's content length to its padding, None for no padding."""
+        setting = self.record_padding
+        if callable(setting):
+            return setting
+        if not setting:
+            return None
+        return lambda length: -(length + 1) % setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientConfig(_Config):
+    """A client's settings. Without ``trust`` the system's anchors are used."""
+
+    identity: Identity | None = None
+    """The certificate to show a server that asks for one."""
+    identities: Sequence[Identity] = ()
+    """Further ones; the first that fits the server's CAs and algorithms is shown."""
+    key_shares: Sequence[NamedGroup] | None = None
+    """Groups to send a key share for; None: the first group and, where that is a hybrid, the first curve after it."""
+    insecure_skip_verification: bool = False
+    """Believe any server. For looking at broken servers only: it gives up what TLS is for."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        identities = (() if self.identity is None else (self.identity,)) + tuple(self.identities)
+        object.__setattr__(self, "identities", identities)
+        if self.key_shares is not None:
+            object.__setattr__(self, "key_shares", tuple(self.key_shares))
+            for group in self.key_shares:
+                if group not in self.groups:
+                    raise ConfigError(f"key_shares names {group}, which groups does not")
+
+    @cached_property
+    def static_extensions(self) -> tuple[tuple[int, bytes], ...]:
+        """The ClientHello's extensions that are the same in every one."""
+        items = [
+            x.SUPPORTED_GROUPS(tuple(self.groups)),
+            x.SIGNATURE_ALGORITHMS(tuple(self.signature_schemes)),
+            x.SIGNATURE_ALGORITHMS_CERT(tuple(self.certificate_signature_schemes)),
+            x.SUPPORTED_VERSIONS(self.versions),
+        ]
+        if self.alpn:
+            items.append(x.ALPN_OFFER(self.alpn_wire))
+        return tuple(items)
+
+    @cached_property
+    def shared_groups(self) -> tuple[NamedGroup, ...]:
+        """The groups to send a key share for."""
+        if self.key_shares is not None:
+            return tuple(self.key_shares)
+        first = self.groups[0]
+        if not GROUPS[first].is_hybrid:
+            return (first,)
+        return (first, *[group for group in self.groups if not GROUPS[group].is_hybrid][:1])
+
+    @cached_property
+    def verifier(self) -> Verifier | None:
+        """What judges the server's certificate; None where nothing does."""
+        if self.insecure_skip_verification:
+            return None
+        anchors = self.trust if self.trust is not None else TrustAnchors.system()
+        return Verifier(anchors, "server", self.verification, self.clock)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerConfig(_Config):
+    """A server's settings: at least one identity, and ``trust`` where clients are asked for certificates."""
+
+    identities: Sequence[Identity] = ()
+    """Certificates to show. The first is the default where none fits the name that the client asks for."""
+    client_auth: ClientAuth = ClientAuth.NONE
+    require_known_name: bool = False
+    """Refuse a client that asks for a name which no identity has (unrecognized_name) instead of showing the default."""
+    send_certificate_authorities: bool = True
+    """Name the CAs of ``trust`` in CertificateRequest, so that the client can choose (RFC 8446 section 4.2.4)."""
+    hello_retry_cookie: bool = False
+    """Have every client come back with a cookie before anything is computed for it (RFC 8446 section 4.2.2)."""
+    client_cipher_order: bool = False
+    """Choose the cipher suite by the client's preference instead of the server's."""
+    choose_identity: Callable[[Any], Identity | None] | None = field(default=None, repr=False)
+    """Chooses the identity for a ``ChooseServerIdentity``; None from it leaves the choice to tlscope."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "identities", tuple(self.identities))
+        object.__setattr__(self, "client_auth", ClientAuth(self.client_auth))
+        if not self.identities and self.choose_identity is None:
+            raise ConfigError("a server needs at least one identity, a certificate and its key")
+        if self.client_auth is not ClientAuth.NONE and self.trust is None:
+            raise ConfigError(
+                "client_auth asks for client certificates and trust does not say which CAs issue them",
+                code="no-client-trust",
+            )
+
+    @cached_property
+    def verifier(self) -> Verifier | None:
+        """What judges clients' certificates; None where none are asked for."""
+        return None if self.trust is None else Verifier(self.trust, "client", self.verification, self.clock)

@@ -1,0 +1,262 @@
+"""Every way to fail.
+
+A flow raises; it never sends an alert by hand. Each error says what happened, at which step of the handshake, who
+judged, on what evidence and by which rule, and has a stable ``code`` for machines. The one place that turns an error
+into an alert is ``connection.py``, which sends ``error.alert`` where there is one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Protocol
+
+from .wire.codepoints import AlertDescription, AlertLevel
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from .violations import Violation
+
+__all__ = [
+    "AlertReceived",
+    "CertificateRejected",
+    "ConfigError",
+    "Incompatible",
+    "Judge",
+    "Misuse",
+    "PeerViolation",
+    "Rejection",
+    "Step",
+    "TLSError",
+    "TruncatedStream",
+]
+
+
+class Judge(StrEnum):
+    """Who found the fault: this side by what it saw, or the peer, of whom only an alert is known."""
+
+    US = "us"
+    PEER = "peer"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Where in the handshake an error arose.
+
+    ``awaiting`` are the RFC's names of the messages that were due, ``message`` the one at hand (None where none had
+    arrived), ``role`` is ``"client"`` or ``"server"``, ``phase`` is ``"handshake"`` or ``"connected"``.
+    """
+
+    role: str
+    phase: str
+    message: str | None = None
+    awaiting: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        peer = "server" if self.role == "client" else "client"
+        if self.message is not None:
+            return f"on the {peer}'s {self.message}"
+        if self.phase == "connected":
+            return "after the handshake"
+        if self.awaiting:
+            return f"while waiting for the {peer}'s {' or '.join(self.awaiting)}"
+        return "before the handshake"
+
+
+class TLSError(Exception):
+    """The root of every error that this library raises on purpose.
+
+    ``code`` is stable for machines; ``alert`` is the alert that the peer is sent, None where it gets none; ``rfc`` names
+    the rule; ``step`` is where it happened (None before a connection exists); ``evidence`` holds the facts by name.
+    """
+
+    judge: Judge = Judge.US
+
+    def __init__(
+        self,
+        sentence: str,
+        *,
+        code: str,
+        alert: AlertDescription | None = None,
+        rfc: str = "",
+        evidence: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.code = code
+        self.alert = alert
+        self.rfc = rfc
+        self.evidence: Mapping[str, Any] = evidence or {}
+        self.step: Step | None = None
+
+    def __str__(self) -> str:
+        where = f" ({self.step})" if self.step is not None else ""
+        return f"{self.sentence}{where}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The error as JSON-ready data: code, sentence, alert, rfc, judge, step and evidence (values as text)."""
+        return {
+            "code": self.code,
+            "sentence": self.sentence,
+            "alert": None if self.alert is None else self.alert.name,
+            "rfc": self.rfc,
+            "judge": self.judge.value,
+            "step": None if self.step is None else str(self.step),
+            "evidence": {name: _plain(value) for name, value in self.evidence.items()},
+        }
+
+
+class PeerViolation(TLSError):
+    """The peer broke a rule of the protocol; ``violation`` is its row in ``violations.py``."""
+
+    def __init__(self, violation: Violation, **evidence: Any) -> None:
+        super().__init__(
+            violation.sentence.format_map(_Evidence(evidence)),
+            code=violation.code,
+            alert=violation.alert,
+            rfc=violation.rfc,
+            evidence=evidence,
+        )
+        self.violation = violation
+
+
+class Incompatible(TLSError):
+    """Both sides keep the rules but have nothing in common: ``ours`` and ``theirs`` are the two lists."""
+
+    def __init__(
+        self,
+        what: str,
+        ours: Sequence[object],
+        theirs: Sequence[object],
+        *,
+        code: str,
+        alert: AlertDescription,
+        rfc: str,
+    ) -> None:
+        super().__init__(
+            f"no {what} in common: we accept {_listed(ours)}; the peer offers {_listed(theirs)}",
+            code=code,
+            alert=alert,
+            rfc=rfc,
+            evidence={"what": what, "ours": tuple(ours), "theirs": tuple(theirs)},
+        )
+        self.what = what
+        self.ours = tuple(ours)
+        self.theirs = tuple(theirs)
+
+
+class Rejection(Protocol):
+    """Why a certificate was rejected; ``trust.reasons`` has one frozen class a reason."""
+
+    @property
+    def code(self) -> str:
+        """Stable for machines, as in the failure atlas: ``cert-expired``, ``wrong-host``, ..."""
+
+    @property
+    def alert(self) -> AlertDescription:
+        """What the peer is told (RFC 8446 section 6.2)."""
+
+    @property
+    def rfc(self) -> str:
+        """The rule that failed."""
+
+    def sentence(self) -> str:
+        """What is wrong, with the evidence, in one sentence."""
+
+    def evidence(self) -> Mapping[str, Any]:
+        """The facts by name: names, dates, lists."""
+
+
+class CertificateRejected(TLSError):
+    """We refused the peer's certificate chain.
+
+    ``whose`` is ``"server"`` or ``"client"``; ``index`` the place of the certificate at fault in the chain as sent (0 is
+    the leaf), None where no single one is; ``chain`` the DER certificates that were sent.
+    """
+
+    def __init__(
+        self, reason: Rejection, *, whose: str, index: int | None = None, chain: tuple[bytes, ...] = ()
+    ) -> None:
+        super().__init__(
+            f"the {whose}'s certificate is refused: {reason.sentence()}",
+            code=reason.code,
+            alert=reason.alert,
+            rfc=reason.rfc,
+            evidence={"whose": whose, "index": index, **reason.evidence()},
+        )
+        self.reason = reason
+        self.whose = whose
+        self.index = index
+        self.chain = chain
+
+
+class AlertReceived(TLSError):
+    """The peer refused us, or gave up, and said so with an alert."""
+
+    judge = Judge.PEER
+
+    def __init__(self, level: AlertLevel, description: AlertDescription, *, rfc: str = "RFC 8446 section 6") -> None:
+        super().__init__(
+            f"the peer refused the connection with the alert {description.name}",
+            code=f"alert-{description.name.replace('_', '-')}",
+            rfc=rfc,
+            evidence={"level": level, "description": description},
+        )
+        self.level = level
+        self.description = description
+
+
+class ConfigError(TLSError):
+    """A file, key or setting that can't work, found when it is loaded, with ``path`` where it came from a file."""
+
+    def __init__(self, sentence: str, *, path: str | Path | None = None, code: str = "config", **evidence: Any) -> None:
+        super().__init__(
+            sentence if path is None else f"{path}: {sentence}",
+            code=code,
+            evidence={**({} if path is None else {"path": str(path)}), **evidence},
+        )
+        self.path = None if path is None else str(path)
+
+
+class Misuse(TLSError):
+    """The application called something at a time, or with a value, that makes no sense."""
+
+    def __init__(self, sentence: str, *, code: str = "misuse") -> None:
+        super().__init__(sentence, code=code)
+
+
+class TruncatedStream(TLSError):
+    """The transport ended without close_notify: what has arrived may not be all that was sent (RFC 8446 section 6.1)."""
+
+    def __init__(self, sentence: str = "the connection was cut: it ended without close_notify") -> None:
+        super().__init__(sentence, code="truncated", rfc="RFC 8446 section 6.1")
+
+
+class _Evidence(dict[str, Any]):
+    """Formats evidence for a sentence: a missing name stays visible instead of hiding the error behind a KeyError."""
+
+    def __init__(self, evidence: Mapping[str, Any]) -> None:
+        super().__init__({name: _plain(value) for name, value in evidence.items()})
+
+    def __missing__(self, name: str) -> str:
+        return f"<{name}>"
+
+
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, bool):
+        return value
+    if type(value) in (int, float, str):
+        return value
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value).hex()
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(name): _plain(item) for name, item in value.items()}
+    return str(value)
+
+
+def _listed(items: Sequence[object]) -> str:
+    return ", ".join(str(item) for item in items) if items else "nothing"

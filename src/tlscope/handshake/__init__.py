@@ -1,0 +1,1 @@
+"""The handshake flows, each a generator in the order of the RFC's figure."""

@@ -1,0 +1,248 @@
+"""Who is who: choosing certificates, proving the key, judging the peer's (RFC 8446 section 4.4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .. import trace as t
+from .. import violations
+from ..errors import CertificateRejected, PeerViolation, TLSError
+from ..trust.distinguished_name import describe_name
+from ..trust.peer_key import PeerKey
+from ..wire import extensions as x
+from ..wire.extensions import Extensions
+from ..wire.handshake import Certificate, CertificateEntry, CertificateRequest, CertificateVerify
+from . import negotiate
+from .flow import ChooseClientIdentity, ChooseServerIdentity, Flow, Sign, VerifyPeer
+
+if TYPE_CHECKING:
+    from ..config import ClientConfig, ServerConfig
+    from ..trust.identity import Identity
+    from ..trust.verify import VerifiedPeer, Verifier
+    from ..wire.codepoints import SignatureScheme
+    from ..wire.handshake import ClientHello
+    from .driver import Handshake
+
+_CONTEXT = {
+    "server": b" " * 64 + b"TLS 1.3, server CertificateVerify\0",
+    "client": b" " * 64 + b"TLS 1.3, client CertificateVerify\0",
+}
+"""What stands before the transcript hash in a signature, so that it means nothing elsewhere (section 4.4.3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """The peer as its Certificate shows it: the chain as sent, the verdict (None where none was asked for), its key."""
+
+    chain: tuple[bytes, ...]
+    verified: VerifiedPeer | None
+    key: PeerKey
+
+
+def other(role: str) -> str:
+    """``"server"`` for ``"client"`` and the reverse."""
+    return "server" if role == "client" else "client"
+
+
+# Choosing our own
+
+
+def choose_server_identity(
+    hs: Handshake, config: ServerConfig, hello: ClientHello, usable: tuple[SignatureScheme, ...]
+) -> Flow[Identity]:
+    """The certificate that the server shows for a ClientHello. Raises ``Incompatible`` or ``PeerViolation``."""
+    ext = hello.extensions
+    authorities = ext.get(x.CERTIFICATE_AUTHORITIES) or ()
+    cert_schemes = ext.get(x.SIGNATURE_ALGORITHMS_CERT) or ext.get(x.SIGNATURE_ALGORITHMS) or ()
+
+    def choose() -> Identity:
+        if config.choose_identity is not None:
+            chosen = config.choose_identity(decision)
+            if chosen is not None:
+                hs.note("identity", chosen.label, "the application chose it")
+                return chosen
+        best = negotiate.server_identity(config.identities, hs.server_name, usable, cert_schemes, authorities)
+        hs.note(
+            "identity",
+            best.value.label,
+            best.why,
+            () if hs.server_name is None else (hs.server_name,),
+            [one.label for one in config.identities],
+            "RFC 8446 section 4.4.2.2",
+        )
+        return best.value
+
+    decision = ChooseServerIdentity(hs.server_name, usable, authorities, ext.get(x.ALPN_OFFER) or (), choose)
+    if config.require_known_name and hs.server_name is not None:
+        known = any(one.serves(hs.server_name) for one in config.identities)
+        if not known and config.choose_identity is None:
+            served = sorted({name for one in config.identities for name in one.names})
+            raise PeerViolation(violations.UNKNOWN_SNI, asked=hs.server_name, served=", ".join(served) or "none")
+    return (yield from hs.decide(decision))
+
+
+def choose_client_identity(
+    hs: Handshake,
+    config: ClientConfig,
+    schemes: tuple[SignatureScheme, ...],
+    authorities: tuple[bytes, ...],
+    usable: tuple[SignatureScheme, ...],
+) -> Flow[tuple[Identity | None, str]]:
+    """The certificate that the client shows, None for none, and why."""
+    why = "the application decided"
+
+    def choose() -> Identity | None:
+        nonlocal why
+        chosen = negotiate.client_identity(config.identities, usable, authorities)
+        why = chosen.why
+        return chosen.value
+
+    identity = yield from hs.decide(ChooseClientIdentity(schemes, authorities, choose))
+    hs.note(
+        "client_identity",
+        identity.label if identity is not None else "none",
+        why,
+        [describe_name(name) for name in authorities],
+        [one.label for one in config.identities],
+        "RFC 8446 section 4.4.2.3",
+    )
+    return identity, why
+
+
+# Proving our own
+
+
+def sign(hs: Handshake, identity: Identity, scheme: SignatureScheme, data: bytes, over: str) -> Flow[bytes]:
+    """A signature with the identity's key."""
+    signature = yield from hs.decide(Sign(identity, scheme, data))
+    if hs.sink is not None:
+        hs.sink(t.SignatureChecked("sent", scheme.name, identity.label, over))
+    return signature
+
+
+def certificate_message(identity: Identity, context: bytes = b"", *, staple: bool = False) -> Certificate:
+    """The Certificate message that shows an identity, with its OCSP response where the peer asked for one."""
+    entries = [CertificateEntry(der) for der in identity.chain]
+    if staple and identity.ocsp_response is not None:
+        entries[0].extensions = Extensions([x.CERTIFICATE_STATUS(identity.ocsp_response)])
+    return Certificate(tuple(entries), context)
+
+
+def prove(hs: Handshake, identity: Identity, scheme: SignatureScheme) -> Flow[CertificateVerify]:
+    """CertificateVerify over all that was said so far (section 4.4.3)."""
+    content = _CONTEXT[hs.role] + hs.hash_so_far
+    signature = yield from sign(hs, identity, scheme, content, "the handshake so far")
+    return CertificateVerify(scheme, signature)
+
+
+# Judging the peer's
+
+
+def judge(
+    hs: Handshake, verifier: Verifier | None, chain: tuple[bytes, ...], ocsp_response: bytes | None = None
+) -> Flow[Peer]:
+    """The verdict on a chain, and its leaf's key. Raises ``CertificateRejected`` or ``PeerViolation``."""
+    whose = other(hs.role)
+    limit = hs.config.limits.max_certificates
+    if len(chain) > limit:
+        raise PeerViolation(violations.CHAIN_TOO_LONG, count=len(chain), limit=limit, setting="Limits.max_certificates")
+    name = hs.server_name if hs.role == "client" else None
+
+    def verify() -> VerifiedPeer | None:
+        if verifier is None:
+            return None
+        return verifier.verify(chain, name, ocsp_response=ocsp_response)
+
+    try:
+        verified = yield from hs.decide(VerifyPeer(chain, name, verify))
+        if verified is not None and hs.config.on_verified is not None:
+            hs.config.on_verified(verified)
+    except TLSError as problem:
+        if isinstance(problem, CertificateRejected):
+            _trace_verdict(hs, verifier, whose, name, None, chain, reason=problem.reason.sentence())
+        raise
+    try:
+        key = PeerKey.of(verified) if verified is not None else PeerKey.from_certificate(chain[0])
+    except ValueError as problem:
+        raise PeerViolation(violations.BAD_PUBLIC_KEY, problem=problem) from None
+    _trace_verdict(hs, verifier, whose, name, verified, chain)
+    return Peer(chain, verified, key)
+
+
+def _trace_verdict(
+    hs: Handshake,
+    verifier: Verifier | None,
+    whose: str,
+    name: str | None,
+    verified: VerifiedPeer | None,
+    chain: tuple[bytes, ...],
+    reason: str = "",
+) -> None:
+    if hs.sink is None:
+        return
+    hs.sink(
+        t.CertificatesVerified(
+            ok=verified is not None,
+            purpose=whose,
+            name=name or "",
+            anchor=verified.anchor.subject.rfc4514_string() if verified is not None else "",
+            anchors=verifier.anchors.source if verifier is not None else "",
+            chain=verified.path if verified is not None else chain,
+            names=tuple(verified.names) if verified is not None else (),
+            reason=reason or ("" if verified is not None else "verification is switched off"),
+        )
+    )
+
+
+def check_scheme(hs: Handshake, key: PeerKey, scheme: SignatureScheme, *, tls13: bool = True) -> None:
+    """Raises ``PeerViolation`` for a scheme that this side did not offer or that the key can't make."""
+    if scheme not in hs.config.signature_schemes:
+        raise PeerViolation(violations.UNOFFERED_SIGNATURE_SCHEME, received=scheme)
+    if not key.can_make(scheme, tls13=tls13):
+        raise PeerViolation(violations.SCHEME_DOES_NOT_FIT_KEY, received=scheme, key=str(key))
+
+
+def check_signature(
+    hs: Handshake, peer: Peer, scheme: SignatureScheme, signature: bytes, content: bytes, message: str, over: str
+) -> None:
+    """Raises ``PeerViolation`` where a signature does not fit the key of the peer's certificate."""
+    fits = peer.key.fits(scheme, signature, content)
+    if hs.sink is not None:
+        subject = str(peer.verified.names) if peer.verified is not None else f"the {other(hs.role)}'s certificate"
+        hs.sink(t.SignatureChecked("received", scheme.name, subject, over, fits))
+    if not fits:
+        raise PeerViolation(violations.BAD_CERTIFICATE_VERIFY, message=message, scheme=scheme, key=str(peer.key))
+
+
+def check_proof(hs: Handshake, peer: Peer, message: CertificateVerify) -> None:
+    """Check the CertificateVerify at hand against the transcript before it (section 4.4.3)."""
+    check_scheme(hs, peer.key, message.algorithm)
+    content = _CONTEXT[other(hs.role)] + hs.before.digest()
+    check_signature(
+        hs, peer, message.algorithm, message.signature, content, "CertificateVerify", "the handshake so far"
+    )
+
+
+def request_extensions(config: ServerConfig) -> Extensions:
+    """What a CertificateRequest says: algorithms, and the CAs that the server trusts (section 4.3.2)."""
+    items: list[tuple[int, bytes]] = [
+        x.SIGNATURE_ALGORITHMS(tuple(config.signature_schemes)),
+        x.SIGNATURE_ALGORITHMS_CERT(tuple(config.certificate_signature_schemes)),
+    ]
+    if config.send_certificate_authorities and config.trust is not None and config.trust.subjects:
+        names = config.trust.subjects
+        # A server that trusts the whole system's store says nothing sooner than more than fits.
+        if sum(2 + len(name) for name in names) <= 0x3FFF:
+            items.append(x.CERTIFICATE_AUTHORITIES(names))
+    return Extensions(items)
+
+
+def usable_schemes(request: CertificateRequest, config: Any) -> tuple[SignatureScheme, ...]:
+    """The schemes of a CertificateRequest that this side has too. Raises ``PeerViolation`` where it names none."""
+    offered = request.extensions.get(x.SIGNATURE_ALGORITHMS)
+    if offered is None:
+        raise PeerViolation(
+            violations.MISSING_EXTENSION, message="CertificateRequest", extension="signature_algorithms"
+        )
+    return tuple(scheme for scheme in config.signature_schemes if scheme in offered)

@@ -1,0 +1,286 @@
+"""The driver: the one place that checks types, record alignment before a key change, transcript and trace.
+
+``Handshake`` is what a flow works with; ``Driver`` runs a flow and hands it the messages that it waits for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from .. import trace as t
+from .. import violations
+from ..errors import Misuse, PeerViolation, Step, TLSError
+from ..keys.keylog import key_log_line
+from ..keys.transcript import Transcript
+from ..record.protection import Protection13
+from ..record.reassembly import Reassembly
+from ..wire.codec import DecodeError, IllegalValue
+from ..wire.codepoints import ContentType, HandshakeType, ProtocolVersion
+from .flow import Decision, Expect, Flow, expectation, message_name
+
+if TYPE_CHECKING:
+    from ..config import _Config
+    from ..events import Event
+    from ..keys.schedule13 import TrafficSecret
+    from ..record.layer import RecordLayer
+    from ..record.protection import Direction
+    from ..trace import Sink
+    from ..wire.handshake import HandshakeMessage
+
+__all__ = ["Driver", "Handshake"]
+
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+D = TypeVar("D")
+M = TypeVar("M", bound="HandshakeMessage")
+T = TypeVar("T")
+
+# What a flow may need the transcript before of: binders, signatures and Finished cover what came before them, and a
+# HelloRetryRequest replaces it (RFC 8446 section 4.4.1).
+_SNAPSHOT = {
+    HandshakeType.client_hello,
+    HandshakeType.server_hello,
+    HandshakeType.certificate_verify,
+    HandshakeType.finished,
+}
+
+
+class Handshake:
+    """What a flow works with: messages out and in, keys, secrets, decisions, and the trace of them all."""
+
+    def __init__(
+        self, role: str, config: _Config, records: RecordLayer, sink: Sink | None, server_name: str | None = None
+    ) -> None:
+        self.role = role
+        self.config = config
+        self.records = records
+        self.sink = sink
+        self.server_name = server_name
+        self.version = ProtocolVersion.TLS1_3
+        """The version whose grammar the messages follow, for the trace."""
+        self.transcript: Transcript | None = Transcript()
+        self.before = Transcript()
+        """The transcript as it was before the hello, CertificateVerify or Finished at hand."""
+        self.message: bytes = b""
+        """The message at hand as it was received, header included."""
+        self.client_random = b""
+        self.events: list[Event] = []
+        """What the application is to be told."""
+        self.reassembly = Reassembly(config.limits.max_handshake_message, config.limits.max_handshake_bytes)
+        self.change_cipher_specs_allowed = False
+        """Whether a bare ChangeCipherSpec may come now (RFC 8446 section 5)."""
+        self.may_write = True
+        """False once this side has sent close_notify: nothing may follow it (RFC 8446 section 6.1)."""
+        self.key_update_queued = False
+        self.key_updates_received = 0
+        self.tickets_received = 0
+        self.read_generation = 0
+        self.write_generation = 0
+        self.write_secret: TrafficSecret | None = None
+        self.read_secret: TrafficSecret | None = None
+
+    # Messages
+
+    def send(self, message: M) -> M:
+        """Queue a message and append it to the transcript; what was sent is returned, after ``config.rewrite``."""
+        if self.config.rewrite is not None:
+            message = self.config.rewrite(message)
+        raw = message.encode()
+        if self.transcript is not None:
+            self.transcript.add(raw)
+        self.records.queue_handshake(raw)
+        if self.sink is not None:
+            write = self.records.write
+            epoch = "plaintext" if write is None else write.epoch
+            self.sink(t.Message("sent", type(message).__name__, epoch, self.version, raw))
+        return message
+
+    @overload
+    def expect(self, a: type[A], /) -> Flow[A]: ...
+    @overload
+    def expect(self, a: type[A], b: type[B], /) -> Flow[A | B]: ...
+    @overload
+    def expect(self, a: type[A], b: type[B], c: type[C], /) -> Flow[A | B | C]: ...
+    @overload
+    def expect(self, a: type[A], b: type[B], c: type[C], d: type[D], /) -> Flow[A | B | C | D]: ...
+    def expect(self, *classes: type[Any]) -> Flow[Any]:
+        """Wait for a message of one of these classes."""
+        message = yield expectation(classes)
+        return message
+
+    def decide(self, decision: Decision[T]) -> Flow[T]:
+        """Have a decision taken: at once by the configuration, or later by the application where it asked to."""
+        if type(decision) in self.config.ask:
+            answer: T = yield decision
+            return answer
+        return decision.resolve()
+
+    @property
+    def hash_so_far(self) -> bytes:
+        """Transcript-Hash of all messages so far (RFC 8446 section 4.4.1)."""
+        if self.transcript is None:
+            raise Misuse("the transcript is closed")
+        return self.transcript.digest()
+
+    # Keys
+
+    def read_with(self, protection: Direction) -> None:
+        """What comes in from here on is under these keys; nothing may be left of the record under the old ones."""
+        if self.reassembly.pending:
+            raise PeerViolation(
+                violations.MESSAGE_ACROSS_KEY_CHANGE,
+                pending=self.reassembly.pending,
+                message=message_name(self.message[0]) if self.message else "ChangeCipherSpec",
+            )
+        self.records.read = protection
+        if self.sink is not None:
+            self.sink(t.KeyChange("received", protection.epoch, protection.description))
+
+    def write_with(self, protection: Direction) -> None:
+        """What goes out from here on is under these keys."""
+        self.records.change_write(protection)
+        if self.sink is not None:
+            self.sink(t.KeyChange("sent", protection.epoch, protection.description))
+
+    def read_with_secret(self, secret: TrafficSecret, epoch: str) -> None:
+        """Read with the keys of a TLS 1.3 traffic secret (RFC 8446 section 7.3)."""
+        keys = secret.keys()
+        self.read_with(Protection13(secret.suite, keys.key, keys.iv, epoch))
+        self.read_secret = secret
+
+    def write_with_secret(self, secret: TrafficSecret, epoch: str) -> None:
+        """Write with the keys of a TLS 1.3 traffic secret (RFC 8446 section 7.3)."""
+        keys = secret.keys()
+        self.write_with(Protection13(secret.suite, keys.key, keys.iv, epoch))
+        self.write_secret = secret
+
+    def reveal(self, label: str, secret: bytes, *inputs: str, log: bool = True) -> None:
+        """Tell the key log, where it knows the label, and the trace of a secret."""
+        if log and self.config.key_log is not None:
+            self.config.key_log(key_log_line(label, self.client_random, secret))
+        if self.sink is not None:
+            value = secret if getattr(self.sink, "secrets", False) else None
+            self.sink(t.Secret(label, inputs, self.client_random, value))
+
+    def send_change_cipher_spec(self, meaning: str = "compatibility") -> None:
+        """Queue a bare ChangeCipherSpec: for middleboxes in TLS 1.3, as the switch of keys in TLS 1.2."""
+        self.records.flush_handshake()
+        self.records.queue_unprotected(ContentType.change_cipher_spec, b"\x01")
+        if self.sink is not None:
+            self.sink(t.ChangeCipherSpecEvent("sent", "keys" if meaning == "keys" else "compatibility"))
+
+    # Trace
+
+    def note(
+        self, topic: str, chosen: object, why: str, offered: Any = (), configured: Any = (), rfc: str = ""
+    ) -> None:
+        """Record a decision; free where nobody looks."""
+        if self.sink is not None:
+            offered, configured = tuple(map(str, offered)), tuple(map(str, configured))
+            self.sink(t.Choice(topic, str(chosen), why, offered, configured, rfc))
+
+
+class Driver:
+    """Runs one flow: starts it, hands it the messages it waits for, and knows at which step it is."""
+
+    def __init__(self, handshake: Handshake, phase: str = "handshake") -> None:
+        self.handshake = handshake
+        self.phase = phase
+        self.result: Any = None
+        self.finished = False
+        self._flow: Flow[Any] | None = None
+        self._waiting: Expect | Decision[Any] | None = None
+        self._name: str | None = None
+
+    @property
+    def decision(self) -> Decision[Any] | None:
+        """The decision that the flow waits for, if it does."""
+        return self._waiting if isinstance(self._waiting, Decision) else None
+
+    @property
+    def awaiting(self) -> tuple[str, ...]:
+        """The RFC's names of the messages that the flow waits for."""
+        return self._waiting.names if isinstance(self._waiting, Expect) else ()
+
+    def start(self, flow: Flow[Any]) -> None:
+        """Run a flow up to its first wait."""
+        self._flow, self.finished = flow, False
+        self._advance(lambda: next(flow))
+
+    def answer(self, value: Any) -> None:
+        """Answer the decision that the flow waits for."""
+        flow = self._flow
+        if flow is None or self.decision is None:
+            raise Misuse("no decision is waited for")
+        self._advance(lambda: flow.send(value))
+
+    def deliver(self, raw: bytes) -> None:
+        """Check one whole handshake message against what is due, decode it and hand it to the flow."""
+        hs, waiting = self.handshake, self._waiting
+        kind = raw[0]
+        self._name = message_name(kind)
+        decode = waiting.decoders.get(kind) if isinstance(waiting, Expect) else None
+        if decode is None:
+            self._refuse(self._name)
+        try:
+            message = decode(raw[4:])  # type: ignore[misc]
+        except IllegalValue as problem:
+            raise self.placed(PeerViolation(violations.ILLEGAL_VALUE, message=self._name, problem=problem)) from None
+        except DecodeError as problem:
+            raise self.placed(PeerViolation(violations.MALFORMED, message=self._name, problem=problem)) from None
+        self._name = type(message).__name__
+        hs.message = raw
+        if hs.sink is not None:
+            read = hs.records.read
+            hs.sink(t.Message("received", self._name, "plaintext" if read is None else read.epoch, hs.version, raw))
+        if type(message) not in waiting.classes:  # type: ignore[union-attr]
+            self._refuse(self._name)
+        if hs.transcript is not None:
+            if kind in _SNAPSHOT:
+                hs.before = hs.transcript.fork()
+            if kind != HandshakeType.hello_request:
+                hs.transcript.add(raw)
+        self._send(message)
+
+    def change_cipher_spec(self, message: object) -> bool:
+        """Hand a ChangeCipherSpec to a flow that waits for one; False where it does not."""
+        if not (isinstance(self._waiting, Expect) and self._waiting.change_cipher_spec):
+            return False
+        self._name, self.handshake.message = "ChangeCipherSpec", b""
+        self._send(message)
+        return True
+
+    def refuse_record(self, content_type: int) -> None:
+        """A record came that has no place here."""
+        self._refuse(f"a record of type {ContentType(content_type)}")
+
+    def placed(self, error: TLSError) -> TLSError:
+        """The error with the step at which it arose."""
+        if error.step is None:
+            error.step = Step(self.handshake.role, self.phase, self._name, self.awaiting)
+        return error
+
+    def _refuse(self, received: str) -> None:
+        expected = " or ".join(self.awaiting) or "nothing"
+        raise self.placed(PeerViolation(violations.UNEXPECTED_MESSAGE, received=received, expected=expected))
+
+    def _send(self, message: object) -> None:
+        flow = self._flow
+        if flow is None:
+            raise Misuse("no flow is running")
+        self._advance(lambda: flow.send(message))
+
+    def _advance(self, step: Callable[[], Expect | Decision[Any]]) -> None:
+        try:
+            self._waiting = step()
+            self._name = None
+        except StopIteration as end:
+            self.result, self.finished, self._waiting, self._flow = end.value, True, None, None
+            self._name = None
+        except TLSError as error:
+            raise self.placed(error) from error.__cause__
+        except DecodeError as problem:
+            # A field that only the flow could read, such as ClientKeyExchange's.
+            raise self.placed(PeerViolation(violations.MALFORMED, message=self._name, problem=problem)) from None

@@ -1,0 +1,57 @@
+"""Where every handshake begins: one ClientHello, from which the versions go their own ways."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .. import violations
+from ..errors import PeerViolation
+from ..wire import extensions as x
+from ..wire.codepoints import ProtocolVersion
+from ..wire.handshake import ClientHello, HelloRetryRequest, ServerHello
+from . import negotiate
+from .client13 import client_handshake_13
+from .established import Established
+from .flow import Flow
+from .hello import Offer, agree_version, make_offer
+from .server13 import server_handshake_13
+
+if TYPE_CHECKING:
+    from ..config import ClientConfig, ServerConfig
+    from .driver import Handshake
+
+__all__ = ["client_handshake", "server_handshake"]
+
+
+def client_handshake(hs: Handshake, config: ClientConfig) -> Flow[Established]:
+    """Say hello, and go on in the version that the server chose."""
+    offer = make_offer(hs, config)
+    hs.client_random = offer.hello.random
+    offer = Offer(hs.send(offer.hello), offer.key_pairs)
+    hello = yield from hs.expect(ServerHello, HelloRetryRequest)
+    agree_version(offer, hello, config.versions)
+    return (yield from client_handshake_13(hs, config, offer, hello))
+
+
+def server_handshake(hs: Handshake, config: ServerConfig) -> Flow[Established]:
+    """Hear the ClientHello, choose the version and go on in it."""
+    hello = yield from hs.expect(ClientHello)
+    hs.client_random = hello.random
+    hs.server_name = hello.extensions.get(x.SERVER_NAME)
+    choose_version(hs, config, hello)
+    return (yield from server_handshake_13(hs, config, hello))
+
+
+def choose_version(hs: Handshake, config: ServerConfig, hello: ClientHello) -> ProtocolVersion:
+    """The newest common version (RFC 8446 section 4.2.1)."""
+    if hello.legacy_version < ProtocolVersion.SSL3:
+        raise PeerViolation(violations.BAD_RECORD_VERSION, received=hello.legacy_version)
+    offered = hello.extensions.get(x.SUPPORTED_VERSIONS)
+    if offered is None:
+        # A client without supported_versions speaks at most what legacy_version says, and never TLS 1.3.
+        best = min(hello.legacy_version, ProtocolVersion.TLS1_2)
+        known = (ProtocolVersion.SSL3, ProtocolVersion.TLS1_0, ProtocolVersion.TLS1_1, ProtocolVersion.TLS1_2)
+        offered = tuple(version for version in known if version <= best)
+    chosen = negotiate.version(offered, config.versions)
+    hs.note("version", chosen.value, chosen.why, offered, config.versions, "RFC 8446 section 4.2.1")
+    return chosen.value

@@ -1,0 +1,25 @@
+"""What a handshake leaves behind for the connection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from ..events import ConnectionFacts
+
+
+class Exporter(Protocol):
+    """Gives keying material (RFC 8446 section 7.5, RFC 5705)."""
+
+    def export(self, label: bytes, context: bytes, length: int) -> bytes:
+        """``length`` bytes for a label and a context."""
+
+
+@dataclass(frozen=True, slots=True)
+class Established:
+    """The end of a flow that went well."""
+
+    facts: ConnectionFacts
+    exporter: Exporter = field(repr=False)
+    resumption_master_secret: bytes = field(default=b"", repr=False)

@@ -1,0 +1,176 @@
+"""The client's hello, and what the server's answer to it may be (RFC 8446 section 4.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from .. import violations
+from ..crypto.cipher_suites import SUITES, Suite
+from ..crypto.groups import GROUPS, KeyPair
+from ..errors import Incompatible, PeerViolation
+from ..trust.names import parse_server_name
+from ..wire import extensions as x
+from ..wire.codepoints import AlertDescription, ExtensionType, NamedGroup, ProtocolVersion
+from ..wire.extensions import Extensions, KeyShareEntry
+from ..wire.handshake import ClientHello, HelloRetryRequest, ServerHello
+
+if TYPE_CHECKING:
+    from ..config import ClientConfig
+    from .driver import Handshake
+
+TLS1_2, TLS1_3 = ProtocolVersion.TLS1_2, ProtocolVersion.TLS1_3
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A ClientHello that was sent, and the private halves of its key shares."""
+
+    hello: ClientHello
+    key_pairs: Mapping[NamedGroup, KeyPair] = field(repr=False)
+    retried: HelloRetryRequest | None = None
+
+
+def make_offer(hs: Handshake, config: ClientConfig) -> Offer:
+    """A fresh ClientHello with everything that the configuration allows."""
+    randomness = config.randomness
+    random = randomness.bytes(32)
+    offers_13 = TLS1_3 in config.versions
+    # Appendix D.4: a session ID makes the handshake look like a TLS 1.2 resumption to middleboxes.
+    session_id = randomness.bytes(32) if offers_13 and config.middlebox_compatibility else b""
+    key_pairs = {}
+    if offers_13:
+        key_pairs = {group: randomness.key_pair(GROUPS[group]) for group in config.shared_groups}
+    hello = ClientHello(random, tuple(config.cipher_suites), _extensions(hs, config, key_pairs), session_id)
+    return Offer(hello, key_pairs)
+
+
+def _extensions(hs: Handshake, config: ClientConfig, key_pairs: Mapping[NamedGroup, KeyPair]) -> Extensions:
+    items: list[tuple[int, bytes]] = []
+    sni = None if hs.server_name is None else parse_server_name(hs.server_name).sni
+    if sni is not None:
+        items.append(x.SERVER_NAME(sni))
+    items += config.static_extensions
+    if key_pairs:
+        shares = [KeyShareEntry(group, pair.public_key) for group, pair in key_pairs.items()]
+        items.append(x.KEY_SHARES(tuple(shares)))
+    return Extensions(items)
+
+
+def retry(hs: Handshake, config: ClientConfig, offer: Offer, request: HelloRetryRequest) -> Offer:
+    """The second ClientHello, changed as the server asks and in nothing else (section 4.1.2)."""
+    check_server_hello(offer, request)
+    ext = request.extensions
+    group, cookie = ext.get(x.SELECTED_GROUP), ext.get(x.COOKIE)
+    if group is None and cookie is None:
+        raise PeerViolation(violations.POINTLESS_HELLO_RETRY_REQUEST)
+    changes: list[tuple[int, bytes]] = []
+    key_pairs = offer.key_pairs
+    if group is not None:
+        if group not in (offer.hello.extensions.get(x.SUPPORTED_GROUPS) or ()):
+            raise PeerViolation(violations.RETRY_WITH_BAD_GROUP, group=group, problem="which was not offered")
+        if group in key_pairs:
+            raise PeerViolation(
+                violations.RETRY_WITH_BAD_GROUP, group=group, problem="for which a key share was sent already"
+            )
+        key_pairs = {group: config.randomness.key_pair(GROUPS[group])}
+        changes.append(x.KEY_SHARES((KeyShareEntry(group, key_pairs[group].public_key),)))
+    if cookie is not None:
+        changes.append(x.COOKIE(cookie))
+    hs.note(
+        "hello_retry_request",
+        str(group) if group is not None else "cookie",
+        "the server asks for a key share of another group" if group is not None else "the server sent a cookie",
+        (),
+        tuple(offer.key_pairs),
+        "RFC 8446 section 4.1.4",
+    )
+    first = offer.hello
+    hello = ClientHello(first.random, first.cipher_suites, first.extensions.with_(*changes), first.session_id)
+    return Offer(hello, key_pairs, request)
+
+
+def check_server_hello(offer: Offer, hello: ServerHello) -> Suite:
+    """Check a TLS 1.3 ServerHello or HelloRetryRequest against the offer; gives the cipher suite (section 4.1.3)."""
+    name = type(hello).__name__
+    if hello.extensions.get(x.SELECTED_VERSION) is None:
+        raise PeerViolation(violations.MISSING_EXTENSION, message=name, extension=ExtensionType.supported_versions)
+    if hello.legacy_version != TLS1_2:
+        raise PeerViolation(violations.BAD_LEGACY_VERSION, received=hello.legacy_version)
+    retrying = isinstance(hello, HelloRetryRequest)
+    allowed = x.HELLO_RETRY_REQUEST_FORMS if retrying else x.SERVER_HELLO_13_FORMS
+    # Section 4.2: a cookie is the one extension that a server sends without having been offered it.
+    offered = {*offer.hello.extensions.types, *((ExtensionType.cookie,) if retrying else ())}
+    check_answers(name, hello.extensions, offered, allowed)
+    if hello.session_id != offer.hello.session_id:
+        raise PeerViolation(violations.BAD_SESSION_ID_ECHO)
+    if hello.compression_method != 0:
+        raise PeerViolation(violations.BAD_COMPRESSION_METHOD, received=hello.compression_method)
+    suite = SUITES.get(hello.cipher_suite)
+    if hello.cipher_suite not in offer.hello.cipher_suites or suite is None or not suite.is_tls13:
+        raise PeerViolation(violations.UNOFFERED_CIPHER_SUITE, received=hello.cipher_suite)
+    return suite
+
+
+def check_answers(name: str, answers: Extensions, offered: Container[int], allowed: Container[int]) -> None:
+    """Raises ``PeerViolation`` for an answer to nothing, or one in the wrong message (section 4.2)."""
+    for kind in answers.types:
+        if kind not in offered:
+            raise PeerViolation(violations.UNSOLICITED_EXTENSION, message=name, extension=ExtensionType.of(kind))
+        if kind not in allowed:
+            raise PeerViolation(violations.MISPLACED_EXTENSION, message=name, extension=ExtensionType.of(kind))
+
+
+def check_place(name: str, extensions: Extensions, allowed: Container[int]) -> None:
+    """Raises ``PeerViolation`` for a known extension that has no place in this message (section 4.2)."""
+    for kind in extensions.types:
+        if kind not in allowed and ExtensionType.of(kind).is_named:
+            raise PeerViolation(violations.MISPLACED_EXTENSION, message=name, extension=ExtensionType.of(kind))
+
+
+def agree_version(offer: Offer, hello: ServerHello, configured: Iterable[ProtocolVersion]) -> ProtocolVersion:
+    """The version that the server chose. Raises ``PeerViolation`` or ``Incompatible`` where it was not offered."""
+    chosen = hello.version
+    configured = tuple(configured)
+    if chosen in configured:
+        return chosen
+    if hello.extensions.get(x.SELECTED_VERSION) is not None:
+        raise PeerViolation(violations.UNOFFERED_VERSION, received=chosen)
+    raise Incompatible(
+        "protocol version",
+        configured,
+        (chosen,),
+        code="no-common-version",
+        alert=AlertDescription.protocol_version,
+        rfc="RFC 8446 section 4.1.3",
+    )
+
+
+def check_retried_hello(first: ClientHello, second: ClientHello) -> None:
+    """Raises ``PeerViolation`` where the second ClientHello changes what must stay (section 4.1.2)."""
+    for name in ("legacy_version", "random", "session_id", "cipher_suites", "compression_methods"):
+        if getattr(first, name) != getattr(second, name):
+            raise PeerViolation(violations.CHANGED_CLIENT_HELLO, field=name)
+    may_change = {
+        ExtensionType.key_share,
+        ExtensionType.early_data,
+        ExtensionType.cookie,
+        ExtensionType.pre_shared_key,
+        ExtensionType.padding,
+    }
+    before = {kind: data for kind, data in first.extensions if kind not in may_change}
+    after = {kind: data for kind, data in second.extensions if kind not in may_change}
+    for kind in {**before, **after}:
+        if before.get(kind) != after.get(kind):
+            raise PeerViolation(violations.CHANGED_CLIENT_HELLO, field=f"the extension {ExtensionType.of(kind)}")
+    if ExtensionType.early_data in second.extensions:
+        raise PeerViolation(violations.CHANGED_CLIENT_HELLO, field="the extension early_data, which must be gone")
+
+
+def required(message: str, extensions: Extensions, form: x.ExtensionForm[Any]) -> Any:
+    """The value of an extension that must be there. Raises ``PeerViolation`` (missing_extension)."""
+    value = extensions.get(form)
+    if value is None:
+        raise PeerViolation(violations.MISSING_EXTENSION, message=message, extension=form.type)
+    return value

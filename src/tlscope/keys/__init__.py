@@ -1,0 +1,1 @@
+"""From shared secrets and transcripts to traffic keys."""

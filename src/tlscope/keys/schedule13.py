@@ -1,0 +1,206 @@
+"""The key schedule of TLS 1.3 (RFC 8446 section 7.1), one class a stage, each holding only its own secret.
+
+    0 or PSK  ─► EarlySecret ─► HandshakeSecret ─► MasterSecret
+                                     ▲ (EC)DHE          ▲ 0
+
+A stage is left by asking it for the next one.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from ..crypto.cipher_suites import Suite
+from ..crypto.hashes import Hash
+
+__all__ = [
+    "EarlySecret",
+    "ExporterSecret",
+    "HandshakeSecret",
+    "MasterSecret",
+    "TrafficKeys",
+    "TrafficSecret",
+    "expand_label",
+]
+
+
+@lru_cache(maxsize=256)
+def _label(length: int, label: bytes) -> bytes:
+    full = b"tls13 " + label
+    return length.to_bytes(2, "big") + len(full).to_bytes(1, "big") + full
+
+
+def expand_label(hash: Hash, secret: bytes, label: bytes, context: bytes, length: int) -> bytes:
+    """HKDF-Expand-Label (section 7.1) to ``length`` bytes."""
+    return hash.expand(secret, _label(length, label) + len(context).to_bytes(1, "big") + context, length)
+
+
+@lru_cache(maxsize=8)
+def _empty_digest(hash: Hash) -> bytes:
+    return hash.digest(b"")
+
+
+@lru_cache(maxsize=8)
+def _early_without_psk(hash: Hash) -> bytes:
+    return hash.extract(bytes(hash.length), bytes(hash.length))
+
+
+class _Stage:
+    __slots__ = ("_hash", "_secret")
+
+    def __init__(self, hash: Hash, secret: bytes) -> None:
+        self._hash = hash
+        self._secret = secret
+
+    def _derive(self, label: bytes, transcript_hash: bytes) -> bytes:
+        return expand_label(self._hash, self._secret, label, transcript_hash, self._hash.length)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} (redacted)>"
+
+    def _next_salt(self) -> bytes:
+        return self._derive(b"derived", _empty_digest(self._hash))
+
+
+class TrafficKeys:
+    """The key and the IV of one direction (section 7.3)."""
+
+    __slots__ = ("iv", "key")
+
+    def __init__(self, key: bytes, iv: bytes) -> None:
+        self.key = key
+        self.iv = iv
+
+    def __repr__(self) -> str:
+        return "<TrafficKeys (redacted)>"
+
+
+class TrafficSecret(_Stage):
+    """A secret from which one direction's keys come."""
+
+    __slots__ = ("_suite",)
+
+    def __init__(self, suite: Suite, secret: bytes) -> None:
+        super().__init__(suite.hash, secret)
+        self._suite = suite
+
+    @property
+    def secret(self) -> bytes:
+        """The secret itself, for the key log."""
+        return self._secret
+
+    @property
+    def suite(self) -> Suite:
+        """The cipher suite that it serves."""
+        return self._suite
+
+    def keys(self) -> TrafficKeys:
+        """Key and IV (section 7.3)."""
+        key = expand_label(self._hash, self._secret, b"key", b"", self._suite.aead.key_length)
+        return TrafficKeys(key, expand_label(self._hash, self._secret, b"iv", b"", 12))
+
+    def updated(self) -> TrafficSecret:
+        """application_traffic_secret_N+1 (section 7.2)."""
+        return TrafficSecret(self._suite, self._derive(b"traffic upd", b""))
+
+    def finished(self, transcript_hash: bytes) -> bytes:
+        """verify_data of the Finished that this secret's sender sends (section 4.4.4)."""
+        return self._hash.hmac(self._derive(b"finished", b""), transcript_hash)
+
+
+class EarlySecret(_Stage):
+    """From the PSK, or from zeros."""
+
+    __slots__ = ()
+
+    def __init__(self, hash: Hash, psk: bytes | None = None) -> None:
+        secret = _early_without_psk(hash) if psk is None else hash.extract(bytes(hash.length), psk)
+        super().__init__(hash, secret)
+
+    def binder(self, label: bytes, transcript_hash: bytes) -> bytes:
+        """A PSK binder (section 4.2.11.2). ``label`` is ``res binder``, ``ext binder`` or ``imp binder``."""
+        binder_key = self._derive(label, _empty_digest(self._hash))
+        finished_key = expand_label(self._hash, binder_key, b"finished", b"", self._hash.length)
+        return self._hash.hmac(finished_key, transcript_hash)
+
+    def client_early_traffic(self, suite: Suite, transcript_hash: bytes) -> TrafficSecret:
+        """client_early_traffic_secret, over ClientHello."""
+        return TrafficSecret(suite, self._derive(b"c e traffic", transcript_hash))
+
+    def early_exporter(self, transcript_hash: bytes) -> ExporterSecret:
+        """early_exporter_master_secret, over ClientHello."""
+        return ExporterSecret(self._hash, self._derive(b"e exp master", transcript_hash))
+
+    def handshake(self, suite: Suite, shared_secret: bytes | None) -> HandshakeSecret:
+        """The next stage, with the (EC)DHE secret, or None in a PSK-only handshake."""
+        material = bytes(self._hash.length) if shared_secret is None else shared_secret
+        return HandshakeSecret(suite, self._hash.extract(self._next_salt(), material))
+
+
+class HandshakeSecret(_Stage):
+    """From the early secret and the (EC)DHE shared secret."""
+
+    __slots__ = ("_suite",)
+
+    def __init__(self, suite: Suite, secret: bytes) -> None:
+        super().__init__(suite.hash, secret)
+        self._suite = suite
+
+    def client_traffic(self, transcript_hash: bytes) -> TrafficSecret:
+        """client_handshake_traffic_secret, over ClientHello...ServerHello."""
+        return TrafficSecret(self._suite, self._derive(b"c hs traffic", transcript_hash))
+
+    def server_traffic(self, transcript_hash: bytes) -> TrafficSecret:
+        """server_handshake_traffic_secret, over ClientHello...ServerHello."""
+        return TrafficSecret(self._suite, self._derive(b"s hs traffic", transcript_hash))
+
+    def master(self) -> MasterSecret:
+        """The next stage."""
+        return MasterSecret(self._suite, self._hash.extract(self._next_salt(), bytes(self._hash.length)))
+
+
+class MasterSecret(_Stage):
+    """From the handshake secret."""
+
+    __slots__ = ("_suite",)
+
+    def __init__(self, suite: Suite, secret: bytes) -> None:
+        super().__init__(suite.hash, secret)
+        self._suite = suite
+
+    def client_traffic(self, transcript_hash: bytes) -> TrafficSecret:
+        """client_application_traffic_secret_0, over ClientHello...server Finished."""
+        return TrafficSecret(self._suite, self._derive(b"c ap traffic", transcript_hash))
+
+    def server_traffic(self, transcript_hash: bytes) -> TrafficSecret:
+        """server_application_traffic_secret_0, over ClientHello...server Finished."""
+        return TrafficSecret(self._suite, self._derive(b"s ap traffic", transcript_hash))
+
+    def exporter(self, transcript_hash: bytes) -> ExporterSecret:
+        """exporter_master_secret, over ClientHello...server Finished."""
+        return ExporterSecret(self._hash, self._derive(b"exp master", transcript_hash))
+
+    def resumption(self, transcript_hash: bytes) -> bytes:
+        """resumption_master_secret, over ClientHello...client Finished."""
+        return self._derive(b"res master", transcript_hash)
+
+
+def resumption_psk(hash: Hash, resumption_master_secret: bytes, ticket_nonce: bytes) -> bytes:
+    """The PSK that belongs to a ticket (section 4.6.1)."""
+    return expand_label(hash, resumption_master_secret, b"resumption", ticket_nonce, hash.length)
+
+
+class ExporterSecret(_Stage):
+    """What exporters start from (section 7.5)."""
+
+    __slots__ = ()
+
+    @property
+    def secret(self) -> bytes:
+        """The secret itself, for the key log."""
+        return self._secret
+
+    def export(self, label: bytes, context: bytes, length: int) -> bytes:
+        """``length`` bytes of keying material for ``label`` and ``context`` (at most 255 hashes long)."""
+        secret = self._derive(label, _empty_digest(self._hash))
+        return expand_label(self._hash, secret, b"exporter", self._hash.digest(context), length)

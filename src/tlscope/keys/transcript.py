@@ -1,0 +1,65 @@
+"""The transcript: a hash over every handshake message, in order (RFC 8446 section 4.4.1)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..crypto.hashes import Hash
+from ..wire.codepoints import HandshakeType
+
+__all__ = ["Transcript"]
+
+
+class Transcript:
+    """Messages are kept as bytes until the cipher suite names the hash, and hashed as they come from then on."""
+
+    __slots__ = ("_hash", "_pending", "_running")
+
+    def __init__(self) -> None:
+        self._pending: list[bytes] = []
+        self._hash: Hash | None = None
+        self._running: Any = None
+
+    def add(self, message: bytes) -> None:
+        """Append one message, header included."""
+        if self._running is None:
+            self._pending.append(message)
+        else:
+            self._running.update(message)
+
+    def select(self, hash: Hash) -> None:
+        """The hash is known: from now on ``digest`` works."""
+        if self._hash is None:
+            self._hash = hash
+            self._running = hash.new(b"".join(self._pending))
+            self._pending.clear()
+        elif self._hash is not hash:
+            raise ValueError("the transcript's hash can't change")
+
+    def digest(self) -> bytes:
+        """The hash of all messages so far."""
+        result: bytes = self._running.copy().digest()
+        return result
+
+    def digest_with(self, hash: Hash, partial: bytes) -> bytes:
+        """The hash of all messages so far and ``partial``, which is not appended: what PSK binders cover."""
+        if self._running is None:
+            return hash.digest(b"".join(self._pending) + partial)
+        running = self._running.copy()
+        running.update(partial)
+        result: bytes = running.digest()
+        return result
+
+    def fork(self) -> Transcript:
+        """A copy that goes its own way: post-handshake authentication hashes on from the handshake's end."""
+        copy = Transcript()
+        copy._hash, copy._pending = self._hash, list(self._pending)
+        copy._running = None if self._running is None else self._running.copy()
+        return copy
+
+    def replace_with_message_hash(self) -> None:
+        """Put message_hash in place of ClientHello1: what a HelloRetryRequest does (section 4.4.1)."""
+        digest = self.digest()
+        header = bytes((HandshakeType.message_hash, 0, 0, len(digest)))
+        assert self._hash is not None  # noqa: S101 - digest() has just worked
+        self._running = self._hash.new(header + digest)

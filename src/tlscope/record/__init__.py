@@ -1,0 +1,1 @@
+"""The record protocol: fragments, reassembly and protection."""

@@ -1,0 +1,155 @@
+"""Protecting records in one direction: seal or open, count, and know when the key is used up (RFC 8446 section 5.2)."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from ..crypto.cipher_suites import AeadKey, InvalidTag, Suite
+from ..wire.codepoints import ContentType
+from ..wire.records import MAX_CIPHERTEXT_12, MAX_CIPHERTEXT_13
+
+__all__ = ["Direction", "InvalidTag", "Protection12", "Protection13", "UnsupportedRecord"]
+
+_VERSION = b"\x03\x03"
+_APPLICATION_HEADER = bytes((ContentType.application_data,)) + _VERSION
+
+
+class UnsupportedRecord(ValueError):
+    """A record opened well and yet has no content type: nothing but padding (section 5.4)."""
+
+
+class Direction(Protocol):
+    """One direction's keys, whichever version made them."""
+
+    epoch: str
+    sequence: int
+    max_fragment: int
+    """Bytes of a protected record's fragment, at most."""
+
+    @property
+    def record_limit(self) -> int:
+        """Records that this key may protect."""
+
+    @property
+    def description(self) -> str:
+        """The AEAD's name."""
+
+    @property
+    def overhead(self) -> int:
+        """Bytes that protection adds to a record's content, at most, padding not counted."""
+
+    def seal(self, content_type: int, content: bytes | memoryview, padding: int = 0) -> bytearray:
+        """The whole record, header included."""
+
+    def open(self, header: bytes, fragment: bytes) -> tuple[int, bytes]:
+        """Content type and content. Raises ``InvalidTag`` or ``UnsupportedRecord``."""
+
+
+class _Keyed:
+    __slots__ = ("_aead", "_iv", "_suite", "_tag", "epoch", "sequence")
+
+    def __init__(self, suite: Suite, key: bytes, iv: bytes, epoch: str) -> None:
+        self._suite = suite
+        self._aead: AeadKey = suite.aead.key(key)
+        self._iv = int.from_bytes(iv, "big")
+        self._tag = suite.aead.tag_length
+        self.epoch = epoch
+        self.sequence = 0
+
+    @property
+    def record_limit(self) -> int:
+        """Records that this key may protect before it must be changed (RFC 8446 section 5.5)."""
+        return self._suite.aead.record_limit
+
+    @property
+    def description(self) -> str:
+        """The AEAD's name."""
+        return self._suite.aead.name
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.epoch} {self._suite.aead.name} #{self.sequence} (key redacted)>"
+
+
+class Protection13(_Keyed):
+    """TLS 1.3: the true content type is encrypted behind the content, and padding behind that."""
+
+    __slots__ = ()
+    max_fragment = MAX_CIPHERTEXT_13
+
+    @property
+    def overhead(self) -> int:
+        """The content type's byte and the tag."""
+        return 1 + self._tag
+
+    def seal(self, content_type: int, content: bytes | memoryview, padding: int = 0) -> bytearray:
+        """The whole record, header included, with ``padding`` zero bytes inside (section 5.4)."""
+        inner = b"".join((content, content_type.to_bytes(1 + padding, "little")))
+        length = len(inner) + self._tag
+        header = _APPLICATION_HEADER + length.to_bytes(2, "big")
+        record = bytearray(5 + length)
+        record[:5] = header
+        nonce = (self._iv ^ self.sequence).to_bytes(12, "big")
+        with memoryview(record) as view, view[5:] as room:
+            self._aead.encrypt_into(nonce, inner, header, room)
+        self.sequence += 1
+        return record
+
+    def open(self, header: bytes, fragment: bytes) -> tuple[int, bytes]:
+        """Content type and content of a record's fragment."""
+        inner = self._aead.decrypt((self._iv ^ self.sequence).to_bytes(12, "big"), fragment, header)
+        self.sequence += 1
+        if not inner or inner[-1] == 0:
+            inner = inner.rstrip(b"\0")
+            if not inner:
+                raise UnsupportedRecord
+        return inner[-1], inner[:-1]
+
+
+class Protection12(_Keyed):
+    """TLS 1.2 with an AEAD (RFC 5246 section 6.2.3.3): GCM and CCM send 8 bytes of the nonce, ChaCha20 none (RFC 7905)."""
+
+    __slots__ = ("_explicit", "_salt")
+    max_fragment = MAX_CIPHERTEXT_12
+
+    def __init__(self, suite: Suite, key: bytes, iv: bytes, epoch: str) -> None:
+        super().__init__(suite, key, iv, epoch)
+        self._explicit = suite.aead.explicit_nonce
+        self._salt = iv[:4]
+
+    @property
+    def overhead(self) -> int:
+        """The explicit nonce and the tag."""
+        return self._explicit + self._tag
+
+    def seal(self, content_type: int, content: bytes | memoryview, padding: int = 0) -> bytearray:
+        """The whole record, header included; TLS 1.2 has no room for padding, so it is left out."""
+        kind = content_type.to_bytes(1, "big") + _VERSION
+        counter = self.sequence.to_bytes(8, "big")
+        associated = counter + kind + len(content).to_bytes(2, "big")
+        start = 5 + self._explicit
+        record = bytearray(start + len(content) + self._tag)
+        record[:5] = kind + (len(record) - 5).to_bytes(2, "big")
+        if self._explicit:
+            # RFC 5288 section 3: the sequence number may be the explicit part, which makes it unique.
+            record[5:start] = counter
+            nonce = self._salt + counter
+        else:
+            nonce = (self._iv ^ self.sequence).to_bytes(12, "big")
+        with memoryview(record) as view, view[start:] as room:
+            self._aead.encrypt_into(nonce, content, associated, room)
+        self.sequence += 1
+        return record
+
+    def open(self, header: bytes, fragment: bytes) -> tuple[int, bytes]:
+        """Content type and content of a record's fragment."""
+        length = len(fragment) - self.overhead
+        if length < 0:
+            raise InvalidTag
+        if self._explicit:
+            nonce, fragment = self._salt + fragment[:8], fragment[8:]
+        else:
+            nonce = (self._iv ^ self.sequence).to_bytes(12, "big")
+        associated = self.sequence.to_bytes(8, "big") + header[:3] + length.to_bytes(2, "big")
+        content = self._aead.decrypt(nonce, fragment, associated)
+        self.sequence += 1
+        return header[0], content

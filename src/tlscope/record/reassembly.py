@@ -1,0 +1,62 @@
+"""Handshake messages out of records: several in one, or one over several, in any split (RFC 8446 section 5.1)."""
+
+from __future__ import annotations
+
+from .. import violations
+from ..errors import PeerViolation
+from ..wire.codepoints import HandshakeType
+
+__all__ = ["Reassembly"]
+
+
+class Reassembly:
+    """Collects the contents of handshake records and gives whole messages, header included.
+
+    ``max_message`` and ``max_total`` bound one message and, until ``relax`` is called, all of them, in bytes.
+    """
+
+    __slots__ = ("_buffer", "_max_message", "_max_total", "_total")
+
+    def __init__(self, max_message: int, max_total: int) -> None:
+        self._buffer = bytearray()
+        self._max_message = max_message
+        self._max_total: int | None = max_total
+        self._total = 0
+
+    @property
+    def pending(self) -> int:
+        """Bytes that are there and belong to no message yet given."""
+        return len(self._buffer)
+
+    def relax(self) -> None:
+        """The peer is authenticated as far as it will be: no bound on the sum from now on, still one on each message."""
+        self._max_total = None
+
+    def feed(self, content: bytes) -> None:
+        """Take a handshake record's content."""
+        self._buffer += content
+        self._total += len(content)
+        if self._max_total is not None and self._total > self._max_total:
+            raise PeerViolation(
+                violations.HANDSHAKE_TOO_LONG, limit=self._max_total, setting="Limits.max_handshake_bytes"
+            )
+
+    def next_message(self) -> bytes | None:
+        """The next whole message, or None. Raises ``PeerViolation`` as soon as a header announces too much."""
+        buffer = self._buffer
+        if len(buffer) < 4:
+            return None
+        length = int.from_bytes(buffer[1:4], "big")
+        if length > self._max_message:
+            raise PeerViolation(
+                violations.MESSAGE_TOO_LONG,
+                message=HandshakeType.of(buffer[0]),
+                length=length,
+                limit=self._max_message,
+                setting="Limits.max_handshake_message",
+            )
+        if len(buffer) < 4 + length:
+            return None
+        message = bytes(buffer[: 4 + length])
+        del buffer[: 4 + length]
+        return message

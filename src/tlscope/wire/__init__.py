@@ -1,0 +1,1 @@
+"""How TLS looks as bytes: pure encoders and decoders that know no state."""
