@@ -180,6 +180,31 @@ class Identity:
         return self.certificates[0]
 
     @cached_property
+    def key_kind(self) -> str:
+        """As ``crypto.signatures.key_kind`` names the leaf's key: ``ec:secp256r1``, ``rsa``, ``rsa-pss``, ``ed25519``."""
+        pss_only = self.leaf.public_key_algorithm_oid == RSASSA_PSS
+        return key_kind(self.leaf.public_key(), pss_only=pss_only)
+
+    @cached_property
+    def schemes_12(self) -> tuple[SignatureScheme, ...]:
+        """What the key can make in TLS 1.2, where an ECDSA scheme names no curve and PKCS #1 v1.5 may sign."""
+        if self.signer is not None:
+            return self.schemes
+        pss_only = self.leaf.public_key_algorithm_oid == RSASSA_PSS
+        return schemes_for(self.leaf.public_key(), pss_only=pss_only, tls13=False)
+
+    @cached_property
+    def chain_schemes(self) -> frozenset[SignatureScheme]:
+        """The schemes that the chain's certificates are signed with, self-signed ones left out, as far as they have a
+        code point: what a peer's signature_algorithms_cert is about (RFC 8446 section 4.2.3).
+        """
+        return frozenset(
+            scheme
+            for one in self.certificates
+            if one.issuer != one.subject and (scheme := certificate_scheme(one)) is not None
+        )
+
+    @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of the leaf's DER in hexadecimal."""
         return self.leaf.fingerprint(SHA256()).hex()

@@ -98,11 +98,10 @@ class MissingIntermediate(Reason):
     url: str = ""
 
     def _say(self) -> str:
-        others = "that" if self.sent == 1 else "them"
         issuer = "its issuer" if self.index == 0 or self.place is None else f"the issuer of {self.place.noun}"
         return (
             f"the {self.whose} sent {count(self.sent, 'certificate')}; {issuer}, {shown(self.issuer)}, is not among "
-            f"{others} nor in {self.store}: probably the {self.whose} has to send an intermediate too ({self.hint})"
+            f"them, nor in {self.store}: probably the {self.whose} has to send an intermediate too ({self.hint})"
         )
 
 
