@@ -129,7 +129,10 @@ class _Connection:
         self._guarded(lambda: self._run(self._flow()))
 
     def answer(self, value: Any) -> list[Event]:
-        """Answer the decision of a ``DecisionNeeded`` and go on; gives events as ``receive_data`` does."""
+        """Answer the decision of a ``DecisionNeeded`` and go on; gives events as ``receive_data`` does.
+
+        An exception as the answer, such as what ``decision.resolve()`` raised, fails the connection with it.
+        """
         if self._driver.decision is None:
             raise Misuse("no decision is waited for")
         return self._guarded(lambda: self._answer(value))
@@ -148,6 +151,11 @@ class _Connection:
             return []
         self._records.feed(data if type(data) is bytes else bytes(data))
         return self._guarded(self._pump)
+
+    def events_before_error(self) -> list[Event]:
+        """What happened before ``receive_data`` raised, in order: data that arrived whole is not lost to what followed."""
+        events, self._handshake.events = self._handshake.events, []
+        return events
 
     def receive_eof(self) -> None:
         """The transport has ended. Raises ``TruncatedStream`` where the peer did not say so with close_notify."""

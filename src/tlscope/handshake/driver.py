@@ -210,11 +210,11 @@ class Driver:
         self._advance(lambda: next(flow))
 
     def answer(self, value: Any) -> None:
-        """Answer the decision that the flow waits for."""
+        """Answer the decision that the flow waits for; an exception as the answer is raised where it waits."""
         flow = self._flow
         if flow is None or self.decision is None:
             raise Misuse("no decision is waited for")
-        self._advance(lambda: flow.send(value))
+        self._advance(lambda: flow.throw(value) if isinstance(value, BaseException) else flow.send(value))
 
     def deliver(self, raw: bytes) -> None:
         """Check one whole handshake message against what is due, decode it and hand it to the flow."""
