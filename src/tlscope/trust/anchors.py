@@ -32,6 +32,7 @@ class TrustAnchors:
     def __init__(self, certificates: Iterable[x509.Certificate], source: str) -> None:
         unique = {certificate.public_bytes(Encoding.DER): certificate for certificate in certificates}
         self._ders = frozenset(unique)
+        self._by_certificate = {certificate: der for der, certificate in unique.items()}
         self.certificates: tuple[x509.Certificate, ...] = tuple(unique.values())
         self.source = source
 
@@ -108,25 +109,21 @@ class TrustAnchors:
     @cached_property
     def subjects(self) -> tuple[bytes, ...]:
         """The subjects' DER Names, as certificate_authorities carries them (RFC 8446 section 4.2.4)."""
-        return tuple(dict.fromkeys(read_tbs_certificate(der).subject for der in self._ders_in_order))
+        return tuple(dict.fromkeys(read_tbs_certificate(der).subject for der in self._by_certificate.values()))
 
     @cached_property
     def store(self) -> Store:
         """The anchors as ``cryptography``'s path builder takes them."""
         return Store(list(self.certificates))
 
-    @cached_property
-    def by_subject(self) -> dict[bytes, tuple[x509.Certificate, ...]]:
-        """The anchors by their subject's DER Name."""
-        found: dict[bytes, list[x509.Certificate]] = {}
-        for der, certificate in zip(self._ders_in_order, self.certificates, strict=True):
-            found.setdefault(read_tbs_certificate(der).subject, []).append(certificate)
-        return {name: tuple(certificates) for name, certificates in found.items()}
+    def der(self, certificate: x509.Certificate) -> bytes:
+        """The DER of an anchor. Raises ``KeyError`` for any other certificate."""
+        return self._by_certificate[certificate]
 
     def __contains__(self, certificate: object) -> bool:
         """Whether this certificate (DER, or loaded) is an anchor, byte for byte."""
         if isinstance(certificate, x509.Certificate):
-            certificate = certificate.public_bytes(Encoding.DER)
+            return certificate in self._by_certificate
         return certificate in self._ders
 
     def __add__(self, other: TrustAnchors) -> TrustAnchors:
@@ -148,10 +145,6 @@ class TrustAnchors:
 
     def __repr__(self) -> str:
         return f"<TrustAnchors {self.source}>"
-
-    @cached_property
-    def _ders_in_order(self) -> tuple[bytes, ...]:
-        return tuple(certificate.public_bytes(Encoding.DER) for certificate in self.certificates)
 
     @classmethod
     def _from_data(cls, data: bytes, source: Source, text: str) -> TrustAnchors:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["DERError", "TBSCertificate", "children", "read_tbs_certificate"]
+__all__ = ["DERError", "TBSCertificate", "children", "read_serial", "read_tbs_certificate"]
 
 _INTEGER = 0x02
 _SEQUENCE = 0x30
@@ -21,9 +21,8 @@ class DERError(ValueError):
 
 
 class TBSCertificate(NamedTuple):
-    """The fields of RFC 5280 section 4.1.2 that are wanted as bytes: Names with their tag, the serial without it."""
+    """The fields of RFC 5280 section 4.1.2 that are wanted as bytes, each with its tag."""
 
-    serial: bytes
     issuer: bytes
     subject: bytes
 
@@ -64,20 +63,29 @@ def children(data: bytes) -> list[tuple[int, bytes]]:
     return found
 
 
+def read_serial(certificate: bytes) -> bytes:
+    """The contents of a DER certificate's serial number. Raises ``DERError``."""
+    _, at, _ = _header(certificate, 0)
+    _, at, _ = _header(certificate, at)
+    tag, start, end = _header(certificate, at)
+    if tag == _VERSION:
+        tag, start, end = _header(certificate, end)
+    if tag != _INTEGER:
+        raise DERError("a serial number is an INTEGER")
+    return certificate[start:end]
+
+
 def read_tbs_certificate(certificate: bytes) -> TBSCertificate:
-    """The serial number, issuer and subject of a DER certificate as bytes. Raises ``DERError``."""
+    """The issuer and subject of a DER certificate as bytes. Raises ``DERError``."""
     tag, at, _ = _header(certificate, 0)
     if tag != _SEQUENCE:
         raise DERError("a certificate is a SEQUENCE")
     tag, at, _ = _header(certificate, at)
     if tag != _SEQUENCE:
         raise DERError("a TBSCertificate is a SEQUENCE")
-    tag, start, end = _header(certificate, at)
+    tag, _, end = _header(certificate, at)
     if tag == _VERSION:
-        tag, start, end = _header(certificate, end)
-    if tag != _INTEGER:
-        raise DERError("a serial number is an INTEGER")
-    serial = certificate[start:end]
+        _, _, end = _header(certificate, end)
     _, _, at = _header(certificate, end)  # signature
     names = []
     for skip_validity in (True, False):
@@ -87,4 +95,4 @@ def read_tbs_certificate(certificate: bytes) -> TBSCertificate:
         names.append(certificate[at:end])
         if skip_validity:
             _, _, at = _header(certificate, end)
-    return TBSCertificate(serial, *names)
+    return TBSCertificate(*names)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from cryptography import x509
@@ -38,25 +38,25 @@ def broken_form(case: Case, path: Path) -> NotRFC5280 | None:
 
 
 def broken_authority_key(
-    certificate: x509.Certificate, identifier: x509.AuthorityKeyIdentifier | None, *, is_anchor: Callable[[], bool]
+    certificate: x509.Certificate, identifier: x509.AuthorityKeyIdentifier | None, *, is_anchor: bool
 ) -> str:
     """What is wrong with the authorityKeyIdentifier that a certificate has, or lacks; nothing where all is well.
 
     Every certificate names its issuer's key but one that signed itself, which may name its own (section 4.2.1.1). An
     anchor without one is let pass: nobody looks for its issuer.
     """
-    issued_itself = certificate.subject == certificate.issuer
     if identifier is not None and identifier.key_identifier is None:
         return "its authorityKeyIdentifier holds no keyIdentifier"
     if identifier is None:
-        return "" if issued_itself or is_anchor() else "it has no authorityKeyIdentifier"
-    if not issued_itself:
+        issued_itself = certificate.subject == certificate.issuer
+        return "" if is_anchor or issued_itself else "it has no authorityKeyIdentifier"
+    if not is_anchor:
         return ""
     own = extension(certificate, x509.SubjectKeyIdentifier)
     if own is None or own.value.digest == identifier.key_identifier:
         return ""
     try:
-        # A CA that changes its key issues to itself, by the old key: that one may be named.
+        # An anchor may name another CA's key that signed it; one that signed itself has no other key to name.
         certificate.verify_directly_issued_by(certificate)
     except (InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm):
         return ""
@@ -84,7 +84,7 @@ def _key_identifiers(certificate: x509.Certificate, *, is_issuer: bool, is_ancho
     authority = extension(certificate, x509.AuthorityKeyIdentifier)
     subject = extension(certificate, x509.SubjectKeyIdentifier)
     identifier = None if authority is None else authority.value
-    if broken := broken_authority_key(certificate, identifier, is_anchor=lambda: is_anchor):
+    if broken := broken_authority_key(certificate, identifier, is_anchor=is_anchor):
         yield _Breach(broken, "4.2.1.1", strict=authority is None)
     if authority is not None and authority.critical:
         yield _Breach("its authorityKeyIdentifier is critical", "4.2.1.1", strict=True)

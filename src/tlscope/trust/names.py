@@ -57,11 +57,14 @@ class PeerNames:
             names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         except x509.ExtensionNotFound:
             return cls(common_name=common_name, subject=subject.rfc4514_string())
+        found: dict[type, list[str]] = {}
+        for name in names:
+            found.setdefault(type(name), []).append(str(name.value))
         return cls(
-            dns=tuple(names.get_values_for_type(x509.DNSName)),
-            ip=tuple(str(address) for address in names.get_values_for_type(x509.IPAddress)),
-            uri=tuple(names.get_values_for_type(x509.UniformResourceIdentifier)),
-            email=tuple(names.get_values_for_type(x509.RFC822Name)),
+            dns=tuple(found.get(x509.DNSName, ())),
+            ip=tuple(found.get(x509.IPAddress, ())),
+            uri=tuple(found.get(x509.UniformResourceIdentifier, ())),
+            email=tuple(found.get(x509.RFC822Name, ())),
             common_name=common_name,
             subject=subject.rfc4514_string(),
         )

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
 
 if TYPE_CHECKING:
-    from .revocation import RevocationList
+    from .revocation import CrlCheck, RevocationList
 
-__all__ = ["CrlCheck", "VerificationPolicy"]
-
-CrlCheck = Literal["listed", "leaf", "chain"]
+__all__ = ["VerificationPolicy"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.x509.oid import ExtendedKeyUsageOID, SignatureAlgorithmOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, PublicKeyAlgorithmOID, SignatureAlgorithmOID
 
 from ..crypto.signatures import describe_key, schemes_for
 from .anchors import TrustAnchors
@@ -75,11 +75,12 @@ _CA_CURVES = frozenset({"secp256r1", "secp384r1", "secp521r1"})
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Case:
-    """One chain to judge and all that it is judged by. ``name`` is None where none is asked for."""
+    """One chain to judge and all that it is judged by; ``name`` is None where none is asked for."""
 
     chain: tuple[bytes, ...]
     certificates: tuple[x509.Certificate, ...]
     names: PeerNames
+    leaf_key: Any
     name: ServerName | None
     anchors: TrustAnchors
     whose: str
@@ -110,7 +111,7 @@ def extension(certificate: x509.Certificate, kind: type[_E]) -> x509.Extension[_
 
 def leaf_fault(case: Case, path: Path) -> Reason | None:
     """What the path builder leaves to its caller: the policy's keys, the leaf's purposes, its names read strictly."""
-    return _first(case, path, (_issuer_keys, _leaf_key, _purposes, _name, _subject_constraints))
+    return _first(case, path, (_issuer_rsa_keys, _leaf_key, _purposes, _name, _subject_constraints))
 
 
 def path_fault(case: Case, path: Path) -> Reason | None:
@@ -193,8 +194,14 @@ def _issuer_keys(case: Case, path: Path) -> Reason | None:
     return None
 
 
+def _issuer_rsa_keys(case: Case, path: Path) -> Reason | None:
+    """``_issuer_keys`` of a path that the builder has accepted, which has seen to the curves."""
+    rsa_only = [one for one in path[1:] if one.public_key_algorithm_oid != PublicKeyAlgorithmOID.EC_PUBLIC_KEY]
+    return _issuer_keys(case, [path[0], *rsa_only]) if rsa_only else None
+
+
 def _leaf_key(case: Case, path: Path) -> Reason | None:
-    key = path[0].public_key()
+    key = case.leaf_key
     bits = case.policy.min_rsa_bits
     if isinstance(key, rsa.RSAPublicKey):
         fine = key.key_size >= bits and key.key_size % 8 == 0

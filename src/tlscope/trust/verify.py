@@ -14,21 +14,22 @@ from datetime import UTC, datetime
 from typing import Any, Literal, NoReturn
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from cryptography.x509.verification import Criticality, ExtensionPolicy, Policy, PolicyBuilder, VerificationError
 
 from ..errors import CertificateRejected
 from .anchors import TrustAnchors
-from .der import read_tbs_certificate
+from .der import read_serial
 from .diagnose import diagnose
 from .forms import broken_authority_key
 from .identity import RSASSA_PSS
+from .memory import Memory
 from .names import PeerNames, ServerName, parse_server_name
 from .policy import VerificationPolicy
 from .reasons import EmptyChain, Malformed, NotRFC5280, Place, Reason, TooManyCertificates
-from .revocation import check_revocation
+from .revocation import RevocationLists
 from .rules import Case, leaf_fault, path_fault
+from .staple import Staples, promises_staple
 
 __all__ = ["Clock", "Purpose", "VerifiedPeer", "Verifier"]
 
@@ -70,8 +71,10 @@ class _Accepted:
     """A verdict and how long it stands: the path counts from ``begins`` to ``ends``."""
 
     peer: VerifiedPeer
+    chain: tuple[x509.Certificate, ...]
     begins: datetime
     ends: datetime
+    promises_staple: bool
 
 
 class Verifier:
@@ -100,7 +103,9 @@ class Verifier:
         self._named = base.extension_policies(ca_policy=_ca_policy(anchors), ee_policy=_ee_policy())
         needed = _PURPOSES[purpose]
         self._unnamed = base.extension_policies(ca_policy=_ca_policy(anchors, needed), ee_policy=_ee_policy(needed))
-        self._memory: dict[tuple[Any, ...], _Accepted] = {}
+        self._memory: Memory[_Accepted] = Memory(self.policy.remember)
+        self._lists = RevocationLists(self.policy.crls, self.policy.crl_check)
+        self._staples = Staples(self.policy.remember)
 
     def verify(
         self,
@@ -124,11 +129,23 @@ class Verifier:
         known = self._memory.get(key)
         if known is None or not known.begins <= moment <= known.ends:
             known = self._verify(tuple(chain), server_name, moment, key_usage)
-            self._remember(key, known)
+            self._memory.put(key, known)
         peer = known.peer
-        if len(peer.path) > 1 and (reason := check_revocation(peer, self.policy, moment, ocsp_response, self.purpose)):
+        if len(peer.path) > 1 and (reason := self._revoked(known, moment, ocsp_response)) is not None:
             self._reject(reason, tuple(chain))
         return peer
+
+    def _revoked(self, known: _Accepted, now: datetime, ocsp_response: bytes | None) -> Reason | None:
+        peer, needed = known.peer, ""
+        if self.purpose == "server" and ocsp_response is None:
+            if known.promises_staple:
+                needed = "the certificate promises one (TLS Feature, must-staple)"
+            elif self.policy.require_staple:
+                needed = "require_staple demands one"
+        reason = self._lists.fault(peer.certificates, known.chain, now, self.purpose)
+        if reason is not None or (ocsp_response is None and not needed):
+            return reason
+        return self._staples.fault(peer.certificates, peer.path, ocsp_response, now, self.purpose, needed=needed)
 
     def _verify(self, chain: tuple[bytes, ...], server_name: str | None, now: datetime, key_usage: str) -> _Accepted:
         if not chain:
@@ -139,21 +156,27 @@ class Verifier:
         name = None if server_name is None else parse_server_name(server_name)
         certificates = self._parse(chain)
         names, public_key = self._read_leaf(certificates[0], chain)
-        case = Case(chain, tuple(certificates), names, name, self.anchors, self.purpose, self.policy, now, key_usage)
+        case = Case(
+            chain, tuple(certificates), names, public_key, name, self.anchors, self.purpose, self.policy, now, key_usage
+        )
         path = [certificates[0]] if chain[0] in self.anchors else self._build(certificates, name, case)
         reason = path_fault(case, path) if len(path) == 1 else leaf_fault(case, path)
         if reason is not None:
             self._reject(reason, chain)
         ders = dict(zip(certificates, chain, strict=True))
         peer = VerifiedPeer(
-            path=tuple(ders.get(one) or one.public_bytes(Encoding.DER) for one in path),
+            path=tuple(ders.get(one) or self.anchors.der(one) for one in path),
             certificates=tuple(path),
             names=names,
             public_key=public_key,
             pss_only=path[0].public_key_algorithm_oid == RSASSA_PSS,
         )
         return _Accepted(
-            peer, max(one.not_valid_before_utc for one in path), min(one.not_valid_after_utc for one in path)
+            peer,
+            case.certificates,
+            begins=max(one.not_valid_before_utc for one in path),
+            ends=min(one.not_valid_after_utc for one in path),
+            promises_staple=promises_staple(path[0]),
         )
 
     def _build(
@@ -172,7 +195,7 @@ class Verifier:
         for index, der in enumerate(chain):
             place = Place(index, len(chain), "which can't be read")
             try:
-                serial = read_tbs_certificate(der).serial
+                serial = read_serial(der)
                 # cryptography would write a warning about it to this process's standard error.
                 if not serial or serial[0] >= 0x80 or not any(serial):
                     rule, section = "its serial number is not positive", "RFC 5280 section 4.1.2.2"
@@ -190,13 +213,6 @@ class Verifier:
         except Exception as error:  # what a stranger encodes makes cryptography raise more kinds than it documents
             place = Place(0, len(chain), "")
             self._reject(Malformed(whose=self.purpose, place=place, detail=str(error)), chain)
-
-    def _remember(self, key: tuple[Any, ...], verdict: _Accepted) -> None:
-        if self.policy.remember:
-            while len(self._memory) >= self.policy.remember:
-                # Another thread may have taken the same one.
-                self._memory.pop(next(iter(self._memory), None), None)  # type: ignore[arg-type]
-            self._memory[key] = verdict
 
     def _reject(self, reason: Reason, chain: tuple[bytes, ...]) -> NoReturn:
         raise CertificateRejected(reason, whose=self.purpose, index=reason.index, chain=chain)
@@ -220,7 +236,7 @@ def _ca_policy(anchors: TrustAnchors, purpose: x509.ObjectIdentifier | None = No
     def check_authority_key(
         _: Policy, certificate: x509.Certificate, identifier: x509.AuthorityKeyIdentifier | None
     ) -> None:
-        if broken_authority_key(certificate, identifier, is_anchor=lambda: certificate in anchors):
+        if broken_authority_key(certificate, identifier, is_anchor=certificate in anchors):
             raise ValueError("authorityKeyIdentifier")
 
     policy = (
