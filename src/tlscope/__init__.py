@@ -6,7 +6,14 @@ Everything that a program needs is named here; ``connection.py`` is the place to
 from __future__ import annotations
 
 from ._version import __version__
-from .config import ClientAuth, ClientConfig, ServerConfig
+from .config import (
+    DEFAULT_CIPHER_SUITES,
+    DEFAULT_GROUPS,
+    RSA_KEY_TRANSPORT,
+    ClientAuth,
+    ClientConfig,
+    ServerConfig,
+)
 from .connection import ClientConnection, ServerConnection
 from .errors import (
     AlertReceived,
@@ -31,7 +38,11 @@ from .events import (
     TicketReceived,
 )
 from .handshake.flow import ChooseClientIdentity, ChooseServerIdentity, Decision, Sign, VerifyPeer
+from .io.blocking import TLSStream, connect
+from .io.keylog import key_log_file
+from .io.server import Server, serve
 from .limits import Limits
+from .sessions import MemorySessionCache, MemorySessionStore, Session, SessionCache, SessionStore, TicketKeys
 from .trace import Trace
 from .trust.anchors import TrustAnchors
 from .trust.identity import Identity
@@ -53,11 +64,27 @@ __all__ = [
     "CipherSuite",
     "NamedGroup",
     "SignatureScheme",
+    "DEFAULT_CIPHER_SUITES",
+    "DEFAULT_GROUPS",
+    "RSA_KEY_TRANSPORT",
+    # Sessions
+    "Session",
+    "SessionCache",
+    "MemorySessionCache",
+    "SessionStore",
+    "MemorySessionStore",
+    "TicketKeys",
     # Connections without I/O
     "ClientConnection",
     "ServerConnection",
     "ConnectionFacts",
     "VerifiedPeer",
+    # Connections over sockets; ``tlscope.aio`` has those over asyncio
+    "connect",
+    "TLSStream",
+    "serve",
+    "Server",
+    "key_log_file",
     # Events
     "Event",
     "HandshakeCompleted",

@@ -1,0 +1,1 @@
+"""Input and output: blocking sockets, asyncio, and the key log's file. Thin pumps over ``connection.py``."""

@@ -1,0 +1,230 @@
+"""The pump between a socket and a connection, for one reading and one writing thread at a time.
+
+Three locks, each with one purpose. ``_engine`` guards the connection and is never held while anything waits. ``_reading``
+and ``_sending`` give one thread at a time the socket's two directions; a thread takes what is to be sent out of the
+connection only while it holds ``_sending``, so that ciphertext leaves in the order in which it was made. The reader never
+waits for ``_sending``: a peer that does not read can't keep this side from reading.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ..connection import ClientConnection, ServerConnection
+from ..errors import AlertReceived, Misuse, TLSError
+from ..events import DataReceived, DecisionNeeded, Event, HandshakeCompleted, PeerClosed
+from .waiting import LINGER, READ_SIZE, deadline_in, discard, until_readable, until_writable
+
+if TYPE_CHECKING:
+    from ..handshake.flow import Decision
+
+__all__ = ["Decide", "Pump"]
+
+Decide = Callable[["Decision[Any]"], Any]
+"""Answers the decisions that a config's ``ask`` names; what it raises refuses the connection."""
+
+
+class Pump:
+    """What ``TLSStream`` stands on: moves bytes both ways, shakes hands, and sees that last words arrive."""
+
+    def __init__(
+        self, sock: socket.socket, connection: ClientConnection | ServerConnection, decide: Decide | None
+    ) -> None:
+        sock.setblocking(False)
+        with suppress(OSError):  # a Unix socket has no such option
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.connection = connection
+        self._sock = sock
+        self._decide = decide
+        self._engine = threading.Lock()
+        self._reading = threading.RLock()
+        self._sending = threading.RLock()
+        self._received: deque[bytes] = deque()
+        self._outgoing = memoryview(b"")
+        self._decision: Decision[Any] | None = None
+        self._failure: Exception | None = None
+        self._heard = False
+        """Whether the peer has said anything since the handshake."""
+        self._ended = False
+        """Whether the peer's close_notify has come."""
+        self._send_broken = False
+        self._closed = False
+
+    # The socket
+
+    def fileno(self) -> int:
+        """The socket's file descriptor; what is ``pending`` does not show on it."""
+        return self._sock.fileno()
+
+    def getpeername(self) -> Any:
+        """The peer's address."""
+        return self._sock.getpeername()
+
+    def getsockname(self) -> Any:
+        """This side's address."""
+        return self._sock.getsockname()
+
+    @property
+    def _peer_role(self) -> str:
+        return "server" if self.connection.role == "client" else "client"
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise Misuse("the stream is closed", code="closed")
+        if self._failure is not None:
+            raise self._failure
+
+    # The handshake
+
+    def _shake_hands(self, deadline: float | None, seconds: float | None) -> None:
+        try:
+            with self._reading, self._sending:
+                self._run(self.connection.start)
+                while True:
+                    self._check_open()
+                    if self._decision is not None:
+                        self._take_decision(self._decision)
+                        continue
+                    if not self._push(deadline):
+                        raise TimeoutError(f"the {self._peer_role} took no data of the handshake within {seconds:g} s")
+                    if self.connection.handshake_complete:
+                        return
+                    if not self._receive(deadline):
+                        awaited = " or ".join(self.connection.awaiting) or "answer"
+                        raise TimeoutError(f"the {self._peer_role} sent no {awaited} within {seconds:g} s")
+        except BaseException:
+            self._closed = True
+            self._sock.close()
+            raise
+
+    def _take_decision(self, decision: Decision[Any]) -> None:
+        self._decision = None
+        try:
+            answer = decision.resolve() if self._decide is None else self._decide(decision)
+        except Exception as refusal:
+            answer = refusal
+        self._run(partial(self.connection.answer, answer))
+
+    # The connection
+
+    def _run(self, action: Callable[[], list[Event] | None]) -> None:
+        """Have the connection do something. What it fails with is kept, and the peer told; the caller raises it in time."""
+        try:
+            with self._engine:
+                events = action()
+        except Exception as error:
+            with self._engine:
+                events = self.connection.events_before_error()
+            self._failure = error
+        for event in events or ():
+            if isinstance(event, DataReceived):
+                self._received.append(event.data)
+            elif isinstance(event, PeerClosed):
+                self._ended = True
+            elif isinstance(event, DecisionNeeded):
+                self._decision = event.decision
+            if not isinstance(event, HandshakeCompleted):
+                self._heard = True
+        if self._failure is not None and (self._outgoing or self.connection.has_data_to_send):
+            deadline = deadline_in(LINGER)
+            self._send_last(LINGER)
+            discard(self._sock, deadline)
+
+    def _receive(self, deadline: float | None) -> bool:
+        """Read once and have the connection work on it; False where the time is over. For the holder of ``_reading``."""
+        while True:
+            waiting_to_send = self._flush()
+            problem = None
+            try:
+                data = self._sock.recv(READ_SIZE)
+            except BlockingIOError:
+                if not until_readable(self._sock, deadline, or_writable=waiting_to_send):
+                    return False
+                continue
+            except OSError as failed:
+                data, problem = b"", failed
+            if self._closed:
+                raise Misuse("the stream was closed while it was read", code="closed") from problem
+            if data:
+                self._run(partial(self.connection.receive_data, data))
+            else:
+                self._hear_end(problem)
+            return True
+
+    def _hear_end(self, problem: Exception | None) -> None:
+        try:
+            with self._engine:
+                self.connection.receive_eof()
+        except TLSError as error:
+            # A reset is an end without close_notify too.
+            error.__cause__ = problem
+            self._failure = error
+
+    # Sending
+
+    def _push(self, deadline: float | None) -> bool:
+        """Send all that the connection has ready; False where the time is over. For the holder of ``_sending``."""
+        while True:
+            if not self._outgoing:
+                with self._engine:
+                    self._outgoing = memoryview(self.connection.data_to_send())
+                if not self._outgoing:
+                    return True
+            try:
+                sent = self._sock.send(self._outgoing)
+            except BlockingIOError:
+                if not until_writable(self._sock, deadline):
+                    return False
+            except OSError as problem:
+                self._send_broken = True
+                self._raise_why(problem)
+            else:
+                self._outgoing = self._outgoing[sent:]
+
+    def _raise_why(self, problem: OSError) -> None:
+        """Sending failed: often the peer refused the connection, and its alert can still be read."""
+        deadline = deadline_in(LINGER)
+        if self._reading.acquire(timeout=LINGER):
+            try:
+                while self._failure is None and not self._ended and self._receive(deadline):
+                    pass
+            finally:
+                self._reading.release()
+        if self._closed:
+            raise Misuse("the stream was closed while it was written to", code="closed") from problem
+        if isinstance(self._failure, AlertReceived) or (self._failure and not self.connection.handshake_complete):
+            raise self._failure from problem
+        raise problem
+
+    def _flush(self) -> bool:
+        """Send what goes without waiting; True where something is left, and no other thread is about to send it."""
+        while not self._send_broken and (self._outgoing or self.connection.has_data_to_send):
+            # Whoever holds the lock looks once more after it has let go of it.
+            if not self._sending.acquire(blocking=False):
+                return False
+            try:
+                if not self._push(0.0):
+                    return True
+            except (OSError, TLSError):
+                return False  # reading tells why
+            finally:
+                self._sending.release()
+        return False
+
+    def _send_last(self, seconds: float) -> None:
+        """Send what is left and end this direction, in so many seconds at most."""
+        deadline = deadline_in(seconds)
+        if self._sending.acquire(timeout=seconds):
+            try:
+                with suppress(OSError, TLSError):
+                    self._push(deadline)
+            finally:
+                self._sending.release()
+        with suppress(OSError):
+            self._sock.shutdown(socket.SHUT_WR)
