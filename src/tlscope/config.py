@@ -18,11 +18,13 @@ from .crypto.randomness import SYSTEM_RANDOMNESS, Randomness
 from .crypto.signatures import SCHEMES
 from .errors import ConfigError
 from .limits import Limits
+from .sessions import MemorySessionCache, SessionCache, SessionStore, TicketKeys
 from .trust.anchors import TrustAnchors
 from .trust.policy import VerificationPolicy
 from .trust.verify import Verifier
 from .wire import extensions as x
 from .wire.codepoints import CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme
+from .wire.extensions import StatusRequest
 
 if TYPE_CHECKING:
     from .trace import Sink
@@ -35,7 +37,20 @@ DEFAULT_CIPHER_SUITES = (
     CipherSuite.TLS_AES_128_GCM_SHA256,
     CipherSuite.TLS_AES_256_GCM_SHA384,
     CipherSuite.TLS_CHACHA20_POLY1305_SHA256,
+    CipherSuite.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+    CipherSuite.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+    CipherSuite.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+    CipherSuite.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+    CipherSuite.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+    CipherSuite.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
 )
+
+RSA_KEY_TRANSPORT = (CipherSuite.TLS_RSA_WITH_AES_128_GCM_SHA256, CipherSuite.TLS_RSA_WITH_AES_256_GCM_SHA384)
+"""The classic key exchange of TLS 1.2: the client encrypts the premaster secret to the server certificate's RSA key.
+
+Off unless ``cipher_suites`` names these. What is lost with them is forward secrecy: whoever records the traffic and one
+day gets the server's private key can read all of it. TLS 1.3 has no such key exchange (RFC 8446 section 1.2).
+"""
 
 DEFAULT_GROUPS = (
     NamedGroup.X25519MLKEM768,
@@ -58,14 +73,13 @@ DEFAULT_SIGNATURE_SCHEMES = (
     SignatureScheme.rsa_pss_pss_sha256,
     SignatureScheme.rsa_pss_pss_sha384,
     SignatureScheme.rsa_pss_pss_sha512,
-)
-
-DEFAULT_CERTIFICATE_SIGNATURE_SCHEMES = (
-    *DEFAULT_SIGNATURE_SCHEMES,
+    # TLS 1.2 may sign its handshake with these too; TLS 1.3 never does.
     SignatureScheme.rsa_pkcs1_sha256,
     SignatureScheme.rsa_pkcs1_sha384,
     SignatureScheme.rsa_pkcs1_sha512,
 )
+
+DEFAULT_CERTIFICATE_SIGNATURE_SCHEMES = DEFAULT_SIGNATURE_SCHEMES
 
 
 class ClientAuth(StrEnum):
@@ -87,7 +101,7 @@ def _now() -> datetime:
 class _Config:
     trust: TrustAnchors | None = None
     """Whom to believe about the peer's certificate."""
-    min_version: ProtocolVersion = ProtocolVersion.TLS1_3
+    min_version: ProtocolVersion = ProtocolVersion.TLS1_2
     max_version: ProtocolVersion = ProtocolVersion.TLS1_3
     cipher_suites: Sequence[CipherSuite] = DEFAULT_CIPHER_SUITES
     """In order of preference."""
@@ -116,6 +130,8 @@ class _Config:
     """Pad records to a multiple of this many bytes, or by what a function of the content's length says (section 5.4)."""
     max_fragment: int = 1 << 14
     """Bytes of content in a record that this side sends, 64 to 16,384."""
+    require_extended_master_secret: bool = True
+    """In TLS 1.2, refuse a peer without RFC 7627, whose sessions can be spliced together by somebody between."""
     key_update_after: int | None = None
     """Change the sending keys after this many records; None: when the AEAD's limit asks for it (section 5.5)."""
     on_verified: Callable[[VerifiedPeer], None] | None = field(default=None, repr=False)
@@ -128,8 +144,8 @@ class _Config:
     def __post_init__(self) -> None:
         for name in ("cipher_suites", "groups", "signature_schemes", "certificate_signature_schemes", "alpn"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
-        self._check_versions()
         self._check_known("cipher_suites", self.cipher_suites, SUITES)
+        self._check_versions()
         self._check_known("groups", self.groups, GROUPS)
         self._check_known("signature_schemes", self.signature_schemes, SCHEMES)
         for protocol in self.alpn:
@@ -148,6 +164,10 @@ class _Config:
                 )
         if self.min_version > self.max_version:
             raise ConfigError(f"min_version {self.min_version} is above max_version {self.max_version}")
+        if not self.versions:
+            raise ConfigError(
+                f"cipher_suites names none of the versions {self.min_version} to {self.max_version}", code="no-suites"
+            )
 
     def _check_known(self, name: str, values: Sequence[Any], table: dict[Any, Any]) -> None:
         if not values:
@@ -164,9 +184,31 @@ class _Config:
 
     @cached_property
     def versions(self) -> tuple[ProtocolVersion, ...]:
-        """The versions allowed, best first."""
-        spoken = (ProtocolVersion.TLS1_3, ProtocolVersion.TLS1_2)
-        return tuple(version for version in spoken if self.min_version <= version <= self.max_version)
+        """The versions allowed, best first; a version for which no cipher suite is configured is not."""
+        suites = {ProtocolVersion.TLS1_3: self.suites_13, ProtocolVersion.TLS1_2: self.suites_12}
+        return tuple(
+            version for version in suites if self.min_version <= version <= self.max_version and suites[version]
+        )
+
+    @cached_property
+    def signature_schemes_13(self) -> tuple[SignatureScheme, ...]:
+        """The schemes that a TLS 1.3 handshake may be signed with: RSASSA-PKCS1-v1_5 is not among them."""
+        return tuple(scheme for scheme in self.signature_schemes if SCHEMES[scheme].in_tls13)
+
+    @cached_property
+    def suites_13(self) -> tuple[CipherSuite, ...]:
+        """The suites of TLS 1.3."""
+        return tuple(suite for suite in self.cipher_suites if SUITES[suite].is_tls13)
+
+    @cached_property
+    def suites_12(self) -> tuple[CipherSuite, ...]:
+        """The suites of TLS 1.2."""
+        return tuple(suite for suite in self.cipher_suites if not SUITES[suite].is_tls13)
+
+    @cached_property
+    def groups_12(self) -> tuple[NamedGroup, ...]:
+        """The groups that TLS 1.2 can use, which are the curves: a hybrid needs TLS 1.3's shape."""
+        return tuple(group for group in self.groups if not GROUPS[group].is_hybrid)
 
     @cached_property
     def alpn_wire(self) -> tuple[bytes, ...]:
@@ -192,6 +234,12 @@ class ClientConfig(_Config):
     """The certificate to show a server that asks for one."""
     identities: Sequence[Identity] = ()
     """Further ones; the first that fits the server's CAs and algorithms is shown."""
+    ocsp_stapling: bool = True
+    """Ask the server for an OCSP response on its own certificate (RFC 6066 section 8)."""
+    fallback: bool = False
+    """Tell the server that this is another try with an older version, so that it can refuse a needless one (RFC 7507)."""
+    sessions: SessionCache | None = field(default_factory=MemorySessionCache)
+    """Where sessions are kept to be resumed; None resumes nothing."""
     key_shares: Sequence[NamedGroup] | None = None
     """Groups to send a key share for; None: the first group and, where that is a hybrid, the first curve after it."""
     insecure_skip_verification: bool = False
@@ -208,14 +256,33 @@ class ClientConfig(_Config):
                     raise ConfigError(f"key_shares names {group}, which groups does not")
 
     @cached_property
+    def hello_cipher_suites(self) -> tuple[CipherSuite, ...]:
+        """The cipher suites of the ClientHello, those of the versions allowed."""
+        allowed = {ProtocolVersion.TLS1_3: self.suites_13, ProtocolVersion.TLS1_2: self.suites_12}
+        suites = tuple(
+            suite for suite in self.cipher_suites if any(suite in allowed[version] for version in self.versions)
+        )
+        return (*suites, CipherSuite.TLS_FALLBACK_SCSV) if self.fallback else suites
+
+    @cached_property
     def static_extensions(self) -> tuple[tuple[int, bytes], ...]:
         """The ClientHello's extensions that are the same in every one."""
+        allows_12, allows_13 = ProtocolVersion.TLS1_2 in self.versions, ProtocolVersion.TLS1_3 in self.versions
         items = [
-            x.SUPPORTED_GROUPS(tuple(self.groups)),
-            x.SIGNATURE_ALGORITHMS(tuple(self.signature_schemes)),
+            x.SUPPORTED_GROUPS(tuple(self.groups if allows_13 else self.groups_12)),
+            x.SIGNATURE_ALGORITHMS(tuple(self.signature_schemes if allows_12 else self.signature_schemes_13)),
             x.SIGNATURE_ALGORITHMS_CERT(tuple(self.certificate_signature_schemes)),
-            x.SUPPORTED_VERSIONS(self.versions),
         ]
+        if allows_13:
+            items.append(x.SUPPORTED_VERSIONS(self.versions))
+        if allows_12:
+            items += [
+                x.EXTENDED_MASTER_SECRET(True),
+                x.RENEGOTIATION_INFO(b""),
+                x.EC_POINT_FORMATS(b"\0"),
+            ]
+        if self.ocsp_stapling:
+            items.append(x.STATUS_REQUEST(StatusRequest()))
         if self.alpn:
             items.append(x.ALPN_OFFER(self.alpn_wire))
         return tuple(items)
@@ -252,6 +319,10 @@ class ServerConfig(_Config):
     """Name the CAs of ``trust`` in CertificateRequest, so that the client can choose (RFC 8446 section 4.2.4)."""
     hello_retry_cookie: bool = False
     """Have every client come back with a cookie before anything is computed for it (RFC 8446 section 4.2.2)."""
+    tickets: TicketKeys | None = field(default_factory=TicketKeys)
+    """Seals sessions into tickets that clients keep (RFC 5077, RFC 8446 section 4.6.1); None hands out none."""
+    session_store: SessionStore | None = None
+    """Keeps sessions here, named by session IDs, for TLS 1.2 clients without tickets."""
     client_cipher_order: bool = False
     """Choose the cipher suite by the client's preference instead of the server's."""
     choose_identity: Callable[[Any], Identity | None] | None = field(default=None, repr=False)

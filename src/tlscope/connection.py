@@ -19,6 +19,7 @@ from . import violations
 from .config import ClientConfig, ServerConfig
 from .errors import AlertReceived, Misuse, PeerViolation, TLSError, TruncatedStream
 from .events import ConnectionFacts, DataReceived, DecisionNeeded, Event, HandshakeCompleted, PeerClosed
+from .handshake.connected12 import client_connected_12, server_connected_12
 from .handshake.connected13 import client_connected_13, server_connected_13, update_keys
 from .handshake.driver import Driver, Handshake
 from .handshake.entry import client_handshake, server_handshake
@@ -231,7 +232,8 @@ class _Connection:
     def export_keying_material(self, label: str | bytes, length: int, context: bytes | None = None) -> bytes:
         """``length`` bytes that only the two ends of this connection know (RFC 8446 section 7.5, RFC 5705).
 
-        ``label`` should be registered or start with ``EXPERIMENTAL``. In TLS 1.3 no context is the same as an empty one.
+        ``label`` should be registered or start with ``EXPERIMENTAL``. In TLS 1.3 no context is the same as an empty
+        one, in TLS 1.2 it is not.
         """
         self._raise_if_failed()
         if self._established is None:
@@ -241,7 +243,7 @@ class _Connection:
         name = label.encode() if isinstance(label, str) else label
         if not 1 <= len(name) <= 249:
             raise Misuse("an exporter label has 1 to 249 bytes")
-        return self._established.exporter.export(name, context or b"", length)
+        return self._established.exporter.export(name, context, length)
 
     # Inside
 
@@ -453,6 +455,8 @@ class ClientConnection(_Connection):
         return client_handshake(self._handshake, self.config)
 
     def _connected_flow(self) -> Flow[Any]:
+        if self._handshake.version is ProtocolVersion.TLS1_2:
+            return client_connected_12(self._handshake)
         return client_connected_13(self._handshake)
 
 
@@ -474,4 +478,6 @@ class ServerConnection(_Connection):
         return server_handshake(self._handshake, self.config)
 
     def _connected_flow(self) -> Flow[Any]:
+        if self._handshake.version is ProtocolVersion.TLS1_2:
+            return server_connected_12(self._handshake)
         return server_connected_13(self._handshake)

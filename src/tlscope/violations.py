@@ -293,6 +293,74 @@ INAPPROPRIATE_FALLBACK = _row(
     "the client fell back to {received} though both sides can do {best}",
 )
 
+# TLS 1.2
+NO_EXTENDED_MASTER_SECRET = _row(
+    "no-extended-master-secret",
+    A.handshake_failure,
+    "RFC 7627 section 5",
+    "the peer does not speak the extended master secret, which require_extended_master_secret demands",
+)
+CHANGED_EXTENDED_MASTER_SECRET = _row(
+    "changed-extended-master-secret",
+    A.handshake_failure,
+    "RFC 7627 section 5.3",
+    "the session was made with the extended master secret and is resumed without it",
+)
+NO_SECURE_RENEGOTIATION = _row(
+    "renegotiation",
+    A.handshake_failure,
+    "RFC 5746 section 3.4",
+    "the peer does not know RFC 5746, so somebody between could splice two connections",
+)
+BAD_RENEGOTIATION_INFO = _row(
+    "bad-renegotiation-info",
+    A.handshake_failure,
+    "RFC 5746 section 3.4",
+    "renegotiation_info is not empty in the first handshake of a connection",
+)
+TOO_MANY_RENEGOTIATIONS = _row(
+    "too-many-renegotiations",
+    A.no_renegotiation,
+    "RFC 5246 section 7.2.2",
+    "the peer asked for renegotiation more than {limit} times, the limit {setting}",
+)
+NO_UNCOMPRESSED_POINTS = _row(
+    "no-uncompressed-points",
+    A.illegal_parameter,
+    "RFC 8422 section 5.1.2",
+    "the peer's ec_point_formats leave out uncompressed points, the only ones there are",
+)
+BAD_CLIENT_KEY_EXCHANGE = _row(
+    "bad-client-key-exchange",
+    A.illegal_parameter,
+    "RFC 8422 section 5.7",
+    "the client's public key for {group} is not valid: {problem}",
+)
+UNOFFERED_GROUP = _row(
+    "unoffered-group",
+    A.illegal_parameter,
+    "RFC 8422 section 5.4",
+    "the server's ServerKeyExchange uses {received}, which was not offered",
+)
+CERTIFICATE_DOES_NOT_FIT_SUITE = _row(
+    "certificate-does-not-fit-suite",
+    A.illegal_parameter,
+    "RFC 5246 section 7.4.2",
+    "the cipher suite {suite} needs another kind of key than the server's certificate has ({key})",
+)
+RESUMED_WITH_OTHER_PARAMETERS = _row(
+    "resumed-with-other-parameters",
+    A.illegal_parameter,
+    "RFC 5246 section 7.4.1.3",
+    "the server resumes the session with another {field} than it was made with",
+)
+NO_CLIENT_CERTIFICATE_12 = _row(
+    "no-client-cert-tls12",
+    A.handshake_failure,
+    "RFC 5246 section 7.4.6",
+    "the client was asked for a certificate, which is required here, and sent none",
+)
+
 # HelloRetryRequest
 SECOND_HELLO_RETRY_REQUEST = _row(
     "second-hello-retry-request",

@@ -23,7 +23,7 @@ from ..trust.anchors import TrustAnchors
 from ..trust.identity import Identity
 from ..trust.names import shown
 from .files import safe_name, write_file
-from .keys import can_sign_certificates, make_key
+from .keys import can_decrypt, can_sign_certificates, make_key
 from .naming import general_name, general_names
 from .spec import CA_LIFETIME, LEAF_LIFETIME, CertificateSpec, build, name_of
 
@@ -139,11 +139,17 @@ class Authority:
     def issue_server(
         self, *names: str, key: str | CertificateIssuerPrivateKeyTypes = "P-256", **overrides: Any
     ) -> Issued:
-        """A server's certificate for DNS names and addresses, 90 days long. Raises ``ConfigError`` for a bad name."""
+        """A server's certificate for DNS names and addresses, 90 days long. Raises ``ConfigError`` for a bad name.
+
+        With an RSA key it may decrypt too, which TLS 1.2's RSA key transport asks of it (RFC 5246 section 7.4.2).
+        """
         if not names:
             raise ConfigError("a server's certificate needs at least one DNS name or address", code="server-name")
         spec = CertificateSpec(subject=_subject(names[0]), names=general_names(names), usages=("serverAuth",))
-        return self.issue(replace(spec, **overrides), key)
+        private = make_key(key) if isinstance(key, str) else key
+        if can_decrypt(private):
+            spec = replace(spec, key_usage=("digital_signature", "key_encipherment"))
+        return self.issue(replace(spec, **overrides), private)
 
     def issue_client(
         self, name: str, *names: str, key: str | CertificateIssuerPrivateKeyTypes = "P-256", **overrides: Any

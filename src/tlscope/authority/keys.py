@@ -14,7 +14,7 @@ from ..errors import ConfigError
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 
-__all__ = ["KEY_KINDS", "can_sign_certificates", "make_key", "signature_hash"]
+__all__ = ["KEY_KINDS", "can_decrypt", "can_sign_certificates", "make_key", "signature_hash"]
 
 _KINDS: dict[str, Callable[[], Any]] = {
     "P-256": lambda: ec.generate_private_key(ec.SECP256R1()),
@@ -54,6 +54,11 @@ def make_key(kind: str = "P-256") -> CertificateIssuerPrivateKeyTypes:
 def can_sign_certificates(key: object) -> bool:
     """Whether chains signed with this key are verified by everybody: ECDSA and RSA are, the younger kinds not yet."""
     return isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey)
+
+
+def can_decrypt(key: object) -> bool:
+    """Whether something can be encrypted to this key: to RSA keys alone."""
+    return isinstance(key, rsa.RSAPrivateKey)
 
 
 def signature_hash(key: object) -> hashes.HashAlgorithm | None:

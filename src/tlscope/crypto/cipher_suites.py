@@ -21,6 +21,9 @@ class AeadKey(Protocol):
     def encrypt_into(self, nonce: bytes, data: Any, associated_data: Any, buf: Any) -> int:
         """Write ciphertext and tag into ``buf``, which has exactly their length."""
 
+    def encrypt(self, nonce: bytes, data: Any, associated_data: Any) -> bytes:
+        """Ciphertext and tag."""
+
     def decrypt(self, nonce: bytes, data: Any, associated_data: Any) -> bytes:
         """The plaintext. Raises ``InvalidTag``."""
 

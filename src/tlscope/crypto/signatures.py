@@ -156,10 +156,3 @@ def sign(key: Any, scheme: S, data: bytes) -> bytes:
 def verify(key: Any, scheme: S, signature: bytes, data: bytes) -> None:
     """Raises ``InvalidSignature`` where the signature does not fit."""
     SCHEMES[scheme].verify(key, signature, data)
-
-
-def rsa_encrypt(key: Any, secret: bytes) -> bytes:
-    """RSAES-PKCS1-v1_5 encryption: RSA key transport's (RFC 5246 section 7.4.7.1). Raises ``ValueError``."""
-    if not isinstance(key, rsa.RSAPublicKey):
-        raise ValueError(f"only an RSA key can encrypt, not {describe_key(key)}")
-    return key.encrypt(secret, padding.PKCS1v15())

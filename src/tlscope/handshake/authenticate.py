@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from .flow import ChooseClientIdentity, ChooseServerIdentity, Flow, Sign, Verify
 
 if TYPE_CHECKING:
     from ..config import ClientConfig, ServerConfig
+    from ..crypto.cipher_suites import Suite
     from ..trust.identity import Identity
     from ..trust.verify import VerifiedPeer, Verifier
     from ..wire.codepoints import SignatureScheme
@@ -49,9 +51,16 @@ def other(role: str) -> str:
 
 
 def choose_server_identity(
-    hs: Handshake, config: ServerConfig, hello: ClientHello, usable: tuple[SignatureScheme, ...]
+    hs: Handshake,
+    config: ServerConfig,
+    hello: ClientHello,
+    usable: tuple[SignatureScheme, ...],
+    fits: Callable[[Identity], bool] | None = None,
 ) -> Flow[Identity]:
-    """The certificate that the server shows for a ClientHello. Raises ``Incompatible`` or ``PeerViolation``."""
+    """The certificate that the server shows for a ClientHello. Raises ``Incompatible`` or ``PeerViolation``.
+
+    ``fits`` says in TLS 1.2 whether a common cipher suite goes with a certificate; where none does, ``NoFit`` is raised.
+    """
     ext = hello.extensions
     authorities = ext.get(x.CERTIFICATE_AUTHORITIES) or ()
     cert_schemes = ext.get(x.SIGNATURE_ALGORITHMS_CERT) or ext.get(x.SIGNATURE_ALGORITHMS) or ()
@@ -62,7 +71,7 @@ def choose_server_identity(
             if chosen is not None:
                 hs.note("identity", chosen.label, "the application chose it")
                 return chosen
-        best = negotiate.server_identity(config.identities, hs.server_name, usable, cert_schemes, authorities)
+        best = negotiate.server_identity(config.identities, hs.server_name, usable, cert_schemes, authorities, fits)
         hs.note(
             "identity",
             best.value.label,
@@ -88,13 +97,15 @@ def choose_client_identity(
     schemes: tuple[SignatureScheme, ...],
     authorities: tuple[bytes, ...],
     usable: tuple[SignatureScheme, ...],
+    *,
+    tls13: bool = True,
 ) -> Flow[tuple[Identity | None, str]]:
     """The certificate that the client shows, None for none, and why."""
     why = "the application decided"
 
     def choose() -> Identity | None:
         nonlocal why
-        chosen = negotiate.client_identity(config.identities, usable, authorities)
+        chosen = negotiate.client_identity(config.identities, usable, authorities, tls13=tls13)
         why = chosen.why
         return chosen.value
 
@@ -136,11 +147,22 @@ def prove(hs: Handshake, identity: Identity, scheme: SignatureScheme) -> Flow[Ce
     return CertificateVerify(scheme, signature)
 
 
+def prove_12(hs: Handshake, identity: Identity, scheme: SignatureScheme) -> Flow[CertificateVerify]:
+    """TLS 1.2's CertificateVerify, over all messages so far themselves (RFC 5246 section 7.4.8)."""
+    assert hs.transcript is not None  # noqa: S101 - it is closed only after the handshake
+    signature = yield from sign(hs, identity, scheme, hs.transcript.messages, "the handshake so far")
+    return CertificateVerify(scheme, signature)
+
+
 # Judging the peer's
 
 
 def judge(
-    hs: Handshake, verifier: Verifier | None, chain: tuple[bytes, ...], ocsp_response: bytes | None = None
+    hs: Handshake,
+    verifier: Verifier | None,
+    chain: tuple[bytes, ...],
+    ocsp_response: bytes | None = None,
+    key_usage: str = "digitalSignature",
 ) -> Flow[Peer]:
     """The verdict on a chain, and its leaf's key. Raises ``CertificateRejected`` or ``PeerViolation``."""
     whose = other(hs.role)
@@ -152,7 +174,7 @@ def judge(
     def verify() -> VerifiedPeer | None:
         if verifier is None:
             return None
-        return verifier.verify(chain, name, ocsp_response=ocsp_response)
+        return verifier.verify(chain, name, ocsp_response=ocsp_response, key_usage=key_usage)
 
     try:
         verified = yield from hs.decide(VerifyPeer(chain, name, verify))
@@ -197,7 +219,7 @@ def _trace_verdict(
 
 def check_scheme(hs: Handshake, key: PeerKey, scheme: SignatureScheme, *, tls13: bool = True) -> None:
     """Raises ``PeerViolation`` for a scheme that this side did not offer or that the key can't make."""
-    if scheme not in hs.config.signature_schemes:
+    if scheme not in (hs.config.signature_schemes_13 if tls13 else hs.config.signature_schemes):
         raise PeerViolation(violations.UNOFFERED_SIGNATURE_SCHEME, received=scheme)
     if not key.can_make(scheme, tls13=tls13):
         raise PeerViolation(violations.SCHEME_DOES_NOT_FIT_KEY, received=scheme, key=str(key))
@@ -224,17 +246,45 @@ def check_proof(hs: Handshake, peer: Peer, message: CertificateVerify) -> None:
     )
 
 
+def check_proof_12(hs: Handshake, peer: Peer, message: CertificateVerify) -> None:
+    """Check TLS 1.2's CertificateVerify against the messages before it (RFC 5246 section 7.4.8)."""
+    check_scheme(hs, peer.key, message.algorithm, tls13=False)
+    content = hs.before.messages
+    check_signature(
+        hs, peer, message.algorithm, message.signature, content, "CertificateVerify", "the handshake so far"
+    )
+
+
+def key_fits_suite(kind: str, suite: Suite) -> bool:
+    """Whether a certificate with this kind of key goes with a TLS 1.2 suite (RFC 5246 section 7.4.2, RFC 8422 2.1).
+
+    EdDSA certificates go with the ECDSA suites (RFC 8422 section 5.3); a key for PSS alone can't decrypt.
+    """
+    if suite.key_exchange == "RSA":
+        return kind == "rsa"
+    if suite.authentication == "RSA":
+        return kind in ("rsa", "rsa-pss")
+    return kind.startswith("ec:") or kind in ("ed25519", "ed448")
+
+
+def named_authorities(config: ServerConfig) -> tuple[bytes, ...]:
+    """The CAs that a CertificateRequest names (DER Names)."""
+    if not config.send_certificate_authorities or config.trust is None:
+        return ()
+    names = config.trust.subjects
+    # A server that trusts the whole system's store says nothing sooner than more than fits.
+    return names if sum(2 + len(name) for name in names) <= 0x3FFF else ()
+
+
 def request_extensions(config: ServerConfig) -> Extensions:
     """What a CertificateRequest says: algorithms, and the CAs that the server trusts (section 4.3.2)."""
     items: list[tuple[int, bytes]] = [
-        x.SIGNATURE_ALGORITHMS(tuple(config.signature_schemes)),
+        x.SIGNATURE_ALGORITHMS(tuple(config.signature_schemes_13)),
         x.SIGNATURE_ALGORITHMS_CERT(tuple(config.certificate_signature_schemes)),
     ]
-    if config.send_certificate_authorities and config.trust is not None and config.trust.subjects:
-        names = config.trust.subjects
-        # A server that trusts the whole system's store says nothing sooner than more than fits.
-        if sum(2 + len(name) for name in names) <= 0x3FFF:
-            items.append(x.CERTIFICATE_AUTHORITIES(names))
+    names = named_authorities(config)
+    if names:
+        items.append(x.CERTIFICATE_AUTHORITIES(names))
     return Extensions(items)
 
 
@@ -245,4 +295,4 @@ def usable_schemes(request: CertificateRequest, config: Any) -> tuple[SignatureS
         raise PeerViolation(
             violations.MISSING_EXTENSION, message="CertificateRequest", extension="signature_algorithms"
         )
-    return tuple(scheme for scheme in config.signature_schemes if scheme in offered)
+    return tuple(scheme for scheme in config.signature_schemes_13 if scheme in offered)

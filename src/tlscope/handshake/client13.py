@@ -226,7 +226,7 @@ def show_certificate(hs: Handshake, config: ClientConfig, request: CertificateRe
     if identity is None:
         hs.send(Certificate((), context))
         return Shown(refusal=why)
-    scheme = negotiate.signature_scheme(offered, identity.schemes, tuple(config.signature_schemes))
+    scheme = negotiate.signature_scheme(offered, identity.schemes, tuple(config.signature_schemes_13))
     hs.note("signature_scheme", scheme.value, scheme.why, offered, identity.schemes)
     staple = x.STATUS_PROMISED.type in request.extensions
     hs.send(authenticate.certificate_message(identity, context, staple=staple))

@@ -15,8 +15,9 @@ from ..keys.keylog import key_log_line
 from ..keys.transcript import Transcript
 from ..record.protection import Protection13
 from ..record.reassembly import Reassembly
+from ..wire.alerts import Alert
 from ..wire.codec import DecodeError, IllegalValue
-from ..wire.codepoints import ContentType, HandshakeType, ProtocolVersion
+from ..wire.codepoints import AlertDescription, AlertLevel, ContentType, HandshakeType, ProtocolVersion
 from .flow import Decision, Expect, Flow, expectation, message_name
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ class Handshake:
         self.key_update_queued = False
         self.key_updates_received = 0
         self.tickets_received = 0
+        self.renegotiations_refused = 0
         self.read_generation = 0
         self.write_generation = 0
         self.write_secret: TrafficSecret | None = None
@@ -170,6 +172,14 @@ class Handshake:
         self.records.queue_unprotected(ContentType.change_cipher_spec, b"\x01")
         if self.sink is not None:
             self.sink(t.ChangeCipherSpecEvent("sent", "keys" if meaning == "keys" else "compatibility"))
+
+    def warn(self, description: AlertDescription) -> None:
+        """Queue a warning alert: an answer that is not a failure. Failures are raised, never sent by hand."""
+        self.records.queue(ContentType.alert, Alert(AlertLevel.warning, description).encode())
+        if self.sink is not None:
+            write = self.records.write
+            epoch = "plaintext" if write is None else write.epoch
+            self.sink(t.AlertEvent("sent", AlertLevel.warning, description, description.name, epoch))
 
     # Trace
 

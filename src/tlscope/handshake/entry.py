@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 from .. import violations
 from ..errors import PeerViolation
 from ..wire import extensions as x
-from ..wire.codepoints import ProtocolVersion
+from ..wire.codepoints import CipherSuite, ProtocolVersion
 from ..wire.handshake import ClientHello, HelloRetryRequest, ServerHello
 from . import negotiate
+from .client12 import client_handshake_12
 from .client13 import client_handshake_13
 from .established import Established
 from .flow import Flow
 from .hello import Offer, agree_version, make_offer
+from .server12 import server_handshake_12
 from .server13 import server_handshake_13
 
 if TYPE_CHECKING:
@@ -27,9 +29,10 @@ def client_handshake(hs: Handshake, config: ClientConfig) -> Flow[Established]:
     """Say hello, and go on in the version that the server chose."""
     offer = make_offer(hs, config)
     hs.client_random = offer.hello.random
-    offer = Offer(hs.send(offer.hello), offer.key_pairs)
+    offer = Offer(hs.send(offer.hello), offer.key_pairs, session=offer.session)
     hello = yield from hs.expect(ServerHello, HelloRetryRequest)
-    agree_version(offer, hello, config.versions)
+    if agree_version(offer, hello, config.versions) is ProtocolVersion.TLS1_2:
+        return (yield from client_handshake_12(hs, config, offer, hello))
     return (yield from client_handshake_13(hs, config, offer, hello))
 
 
@@ -38,7 +41,8 @@ def server_handshake(hs: Handshake, config: ServerConfig) -> Flow[Established]:
     hello = yield from hs.expect(ClientHello)
     hs.client_random = hello.random
     hs.server_name = hello.extensions.get(x.SERVER_NAME)
-    choose_version(hs, config, hello)
+    if choose_version(hs, config, hello) is ProtocolVersion.TLS1_2:
+        return (yield from server_handshake_12(hs, config, hello))
     return (yield from server_handshake_13(hs, config, hello))
 
 
@@ -53,5 +57,11 @@ def choose_version(hs: Handshake, config: ServerConfig, hello: ClientHello) -> P
         known = (ProtocolVersion.SSL3, ProtocolVersion.TLS1_0, ProtocolVersion.TLS1_1, ProtocolVersion.TLS1_2)
         offered = tuple(version for version in known if version <= best)
     chosen = negotiate.version(offered, config.versions)
+    if CipherSuite.TLS_FALLBACK_SCSV in hello.cipher_suites and max(filter(_is_known, offered)) < config.versions[0]:
+        raise PeerViolation(violations.INAPPROPRIATE_FALLBACK, received=chosen.value, best=config.versions[0])
     hs.note("version", chosen.value, chosen.why, offered, config.versions, "RFC 8446 section 4.2.1")
     return chosen.value
+
+
+def _is_known(version: ProtocolVersion) -> bool:
+    return version.is_named  # GREASE values are larger than any version (RFC 8701)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 class Exporter(Protocol):
     """Gives keying material (RFC 8446 section 7.5, RFC 5705)."""
 
-    def export(self, label: bytes, context: bytes, length: int) -> bytes:
+    def export(self, label: bytes, context: bytes | None, length: int) -> bytes:
         """``length`` bytes for a label and a context."""
 
 
@@ -23,3 +23,5 @@ class Established:
     facts: ConnectionFacts
     exporter: Exporter = field(repr=False)
     resumption_master_secret: bytes = field(default=b"", repr=False)
+    tls_unique: bytes | None = field(default=None, repr=False)
+    """The first Finished of a TLS 1.2 handshake (RFC 5929 section 3)."""

@@ -18,6 +18,7 @@ from ..wire.handshake import ClientHello, HelloRetryRequest, ServerHello
 
 if TYPE_CHECKING:
     from ..config import ClientConfig
+    from ..sessions import Session
     from .driver import Handshake
 
 TLS1_2, TLS1_3 = ProtocolVersion.TLS1_2, ProtocolVersion.TLS1_3
@@ -30,6 +31,7 @@ class Offer:
     hello: ClientHello
     key_pairs: Mapping[NamedGroup, KeyPair] = field(repr=False)
     retried: HelloRetryRequest | None = None
+    session: Session | None = field(default=None, repr=False)
 
 
 def make_offer(hs: Handshake, config: ClientConfig) -> Offer:
@@ -39,19 +41,40 @@ def make_offer(hs: Handshake, config: ClientConfig) -> Offer:
     offers_13 = TLS1_3 in config.versions
     # Appendix D.4: a session ID makes the handshake look like a TLS 1.2 resumption to middleboxes.
     session_id = randomness.bytes(32) if offers_13 and config.middlebox_compatibility else b""
+    session = find_session(hs, config)
+    if session is not None:
+        # RFC 5077 section 3.4: the echo of this session ID will say that the ticket was accepted.
+        session_id = session.session_id or session_id or randomness.bytes(32)
     key_pairs = {}
     if offers_13:
         key_pairs = {group: randomness.key_pair(GROUPS[group]) for group in config.shared_groups}
-    hello = ClientHello(random, tuple(config.cipher_suites), _extensions(hs, config, key_pairs), session_id)
-    return Offer(hello, key_pairs)
+    suites = config.hello_cipher_suites
+    hello = ClientHello(random, suites, _extensions(hs, config, key_pairs, session), session_id)
+    return Offer(hello, key_pairs, session=session)
 
 
-def _extensions(hs: Handshake, config: ClientConfig, key_pairs: Mapping[NamedGroup, KeyPair]) -> Extensions:
+def find_session(hs: Handshake, config: ClientConfig) -> Session | None:
+    """A session with this server that may be resumed under the present settings."""
+    if config.sessions is None or hs.server_name is None:
+        return None
+    session = config.sessions.find(hs.server_name, config.clock().timestamp())
+    if session is None or session.version not in config.versions or session.cipher_suite not in config.cipher_suites:
+        return None
+    if session.identity and all(one.fingerprint != session.identity for one in config.identities):
+        return None  # it belongs to somebody else than this configuration
+    return session
+
+
+def _extensions(
+    hs: Handshake, config: ClientConfig, key_pairs: Mapping[NamedGroup, KeyPair], session: Session | None
+) -> Extensions:
     items: list[tuple[int, bytes]] = []
     sni = None if hs.server_name is None else parse_server_name(hs.server_name).sni
     if sni is not None:
         items.append(x.SERVER_NAME(sni))
     items += config.static_extensions
+    if TLS1_2 in config.versions and config.sessions is not None:
+        items.append(x.SESSION_TICKET(b"" if session is None else session.ticket))
     if key_pairs:
         shares = [KeyShareEntry(group, pair.public_key) for group, pair in key_pairs.items()]
         items.append(x.KEY_SHARES(tuple(shares)))

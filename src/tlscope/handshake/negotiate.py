@@ -5,7 +5,7 @@ Each gives a ``Chosen`` or raises ``Incompatible`` with both lists.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from ..crypto.cipher_suites import SUITES, Suite
@@ -128,14 +128,18 @@ def server_identity(
     usable: Sequence[SignatureScheme],
     certificate_schemes: Sequence[SignatureScheme],
     authorities: Sequence[bytes],
+    fits: Callable[[Identity], bool] | None = None,
 ) -> Chosen[Identity]:
     """The certificate that fits the client best: by name first, then by its CAs, then by how the chain is signed.
 
     ``usable`` are the schemes that both sides have for the handshake, ``certificate_schemes`` what the client accepts in
-    certificates. Only the key's scheme is a must: for the rest RFC 8446 section 4.4.2.2 prefers a certificate that the
-    client may not like to none.
+    certificates; ``fits`` says in TLS 1.2 whether any common cipher suite goes with a certificate. Only that, or the
+    key's scheme, is a must: for the rest RFC 8446 section 4.4.2.2 prefers a certificate that the client may not like to
+    none.
     """
-    able = [one for one in identities if any(scheme in usable for scheme in one.schemes)]
+    able = [one for one in identities if (_signs(one, usable) if fits is None else fits(one))]
+    if not able and fits is not None:
+        raise NoFit
     if not able:
         raise Incompatible(
             "signature scheme",
@@ -165,14 +169,27 @@ def server_identity(
     return Chosen(best, why + (", and a CA that the client named issued it" if wanted and known else ""))
 
 
+def _signs(identity: Identity, usable: Sequence[SignatureScheme], *, tls13: bool = True) -> bool:
+    schemes = identity.schemes if tls13 else identity.schemes_12
+    return any(scheme in usable for scheme in schemes)
+
+
+class NoFit(Exception):
+    """No identity goes with any cipher suite that both sides have; the caller knows both lists."""
+
+
 def client_identity(
-    identities: Sequence[Identity], usable: Sequence[SignatureScheme], authorities: Sequence[bytes]
+    identities: Sequence[Identity],
+    usable: Sequence[SignatureScheme],
+    authorities: Sequence[bytes],
+    *,
+    tls13: bool = True,
 ) -> Chosen[Identity | None]:
     """The first certificate that the server's algorithms and CAs allow; None with the reason where there is none."""
     if not identities:
         return Chosen(None, "no client certificate is configured")
     wanted = set(authorities)
-    by_scheme = [one for one in identities if any(scheme in usable for scheme in one.schemes)]
+    by_scheme = [one for one in identities if _signs(one, usable, tls13=tls13)]
     if not by_scheme:
         return Chosen(None, "the server accepts no signature that the configured certificate's key can make")
     for one in by_scheme:

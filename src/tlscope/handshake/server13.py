@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from .. import violations
 from ..config import ClientAuth
-from ..crypto.cipher_suites import SUITES, Suite
+from ..crypto.cipher_suites import Suite
 from ..crypto.groups import GROUPS, InvalidPublicKey
 from ..crypto.hashes import equal
 from ..errors import PeerViolation
@@ -143,7 +143,7 @@ def check_client_hello(hello: ClientHello) -> None:
 
 def choose_suite(hs: Handshake, config: ServerConfig, hello: ClientHello) -> Suite:
     """The cipher suite, and with it the transcript's hash (section 4.1.1)."""
-    configured = [suite for suite in config.cipher_suites if SUITES[suite].is_tls13]
+    configured = config.suites_13
     suite = negotiate.cipher_suite(hello.cipher_suites, configured, by_client=config.client_cipher_order)
     hs.note("cipher_suite", suite.value.name, suite.why, hello.cipher_suites, configured, "RFC 8446 section 4.1.1")
     assert hs.transcript is not None  # noqa: S101 - it is closed only after the handshake
@@ -258,7 +258,7 @@ def choose_identity(
     hs: Handshake, config: ServerConfig, hello: ClientHello, offered: tuple[SignatureScheme, ...]
 ) -> Flow[tuple[Identity, SignatureScheme]]:
     """The certificate to show, and the scheme to prove its key with (section 4.4.2.2)."""
-    configured = tuple(config.signature_schemes)
+    configured = tuple(config.signature_schemes_13)
     usable = tuple(scheme for scheme in configured if scheme in offered)
     identity = yield from authenticate.choose_server_identity(hs, config, hello, usable)
     scheme = negotiate.signature_scheme(offered, identity.schemes, configured)

@@ -200,7 +200,7 @@ class ExporterSecret(_Stage):
         """The secret itself, for the key log."""
         return self._secret
 
-    def export(self, label: bytes, context: bytes, length: int) -> bytes:
-        """``length`` bytes of keying material for ``label`` and ``context`` (at most 255 hashes long)."""
+    def export(self, label: bytes, context: bytes | None, length: int) -> bytes:
+        """``length`` bytes of keying material (at most 255 hashes); no context is an empty one (section 7.5)."""
         secret = self._derive(label, _empty_digest(self._hash))
-        return expand_label(self._hash, secret, b"exporter", self._hash.digest(context), length)
+        return expand_label(self._hash, secret, b"exporter", self._hash.digest(context or b""), length)

@@ -13,26 +13,32 @@ __all__ = ["Transcript"]
 class Transcript:
     """Messages are kept as bytes until the cipher suite names the hash, and hashed as they come from then on."""
 
-    __slots__ = ("_hash", "_pending", "_running")
+    __slots__ = ("_hash", "_keep", "_pending", "_running")
 
     def __init__(self) -> None:
         self._pending: list[bytes] = []
+        self._keep = False
         self._hash: Hash | None = None
         self._running: Any = None
 
     def add(self, message: bytes) -> None:
         """Append one message, header included."""
-        if self._running is None:
+        if self._running is None or self._keep:
             self._pending.append(message)
-        else:
+        if self._running is not None:
             self._running.update(message)
 
-    def select(self, hash: Hash) -> None:
-        """The hash is known: from now on ``digest`` works."""
+    def select(self, hash: Hash, *, keep: bool = False) -> None:
+        """The hash is known: from now on ``digest`` works.
+
+        ``keep`` keeps the messages too: in TLS 1.2 a CertificateVerify signs them with a hash of its own choice.
+        """
         if self._hash is None:
             self._hash = hash
             self._running = hash.new(b"".join(self._pending))
-            self._pending.clear()
+            self._keep = keep
+            if not keep:
+                self._pending.clear()
         elif self._hash is not hash:
             raise ValueError("the transcript's hash can't change")
 
@@ -50,10 +56,15 @@ class Transcript:
         result: bytes = running.digest()
         return result
 
+    @property
+    def messages(self) -> bytes:
+        """All messages so far, one behind the other; only where they are kept."""
+        return b"".join(self._pending)
+
     def fork(self) -> Transcript:
         """A copy that goes its own way: post-handshake authentication hashes on from the handshake's end."""
         copy = Transcript()
-        copy._hash, copy._pending = self._hash, list(self._pending)
+        copy._hash, copy._keep, copy._pending = self._hash, self._keep, list(self._pending)
         copy._running = None if self._running is None else self._running.copy()
         return copy
 

@@ -17,7 +17,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 
-from .forms import broken_form
+from .forms import broken_form, hopeless_form
 from .names import shown
 from .reasons import (
     BadSignature,
@@ -42,6 +42,8 @@ def diagnose(case: Case, refusal: str) -> Reason:
     """The reason for which a chain was refused with the words ``refusal``."""
     walk = _Walk(case)
     try:
+        if (hopeless := hopeless_form(case)) is not None:
+            return hopeless
         paths = list(walk.complete_paths())
         for path in paths:
             if (reason := path_fault(case, path) or broken_form(case, path)) is not None:

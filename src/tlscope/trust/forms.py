@@ -11,7 +11,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from .reasons import NotRFC5280
 from .rules import Case, Path, extension
 
-__all__ = ["broken_form"]
+__all__ = ["broken_authority_key", "broken_form", "hopeless_form"]
 
 
 class _Breach(NamedTuple):
@@ -35,6 +35,16 @@ def broken_form(case: Case, path: Path) -> NotRFC5280 | None:
             section = f"RFC 5280 section {breach.section}"
             return NotRFC5280(**case.about(certificate), rule=breach.rule, section=section, strict=breach.strict)
     return None
+
+
+def hopeless_form(case: Case) -> NotRFC5280 | None:
+    """What is wrong with the form of the leaf that makes every other question idle."""
+    leaf = case.certificates[0]
+    breach = next(_basics(leaf), None)
+    if breach is None:
+        return None
+    section = f"RFC 5280 section {breach.section}"
+    return NotRFC5280(**case.about(leaf), rule=breach.rule, section=section, strict=breach.strict)
 
 
 def broken_authority_key(
@@ -64,10 +74,7 @@ def broken_authority_key(
 
 
 def _breaches(certificate: x509.Certificate, *, is_issuer: bool, is_anchor: bool) -> Iterator[_Breach]:
-    if certificate.version is not x509.Version.v3:
-        yield _Breach("it is an X.509 certificate of version 1, and version 3 is needed", "4.1.2.1")
-    if not certificate.issuer.rdns:
-        yield _Breach("its issuer is empty", "4.1.2.4", strict=True)
+    yield from _basics(certificate)
     if is_issuer and not certificate.subject.rdns:
         yield _Breach("its subject is empty, which a CA's may not be", "4.1.2.6", strict=True)
     if certificate.serial_number.bit_length() > 159:
@@ -78,6 +85,13 @@ def _breaches(certificate: x509.Certificate, *, is_issuer: bool, is_anchor: bool
         if one.critical and not isinstance(one.value, tuple(_KNOWN_CRITICAL)):
             name = getattr(one.oid, "_name", "") or one.oid.dotted_string
             yield _Breach(f"its extension {name} is critical, and this is not understood or not allowed", "4.2")
+
+
+def _basics(certificate: x509.Certificate) -> Iterator[_Breach]:
+    if certificate.version is not x509.Version.v3:
+        yield _Breach("it is an X.509 certificate of version 1, and version 3 is needed", "4.1.2.1")
+    if not certificate.issuer.rdns:
+        yield _Breach("its issuer is empty", "4.1.2.4", strict=True)
 
 
 def _key_identifiers(certificate: x509.Certificate, *, is_issuer: bool, is_anchor: bool) -> Iterator[_Breach]:

@@ -13,9 +13,10 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.hashes import SHA256, Hash
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from ..crypto.signatures import describe_key, schemes_for
+from ..crypto.signatures import describe_key, key_kind, schemes_for
 from ..crypto.signatures import sign as sign_with_key
 from ..errors import ConfigError, Misuse
+from .certificate_scheme import certificate_scheme
 from .der import DERError, read_tbs_certificate
 from .files import (
     Password,
@@ -184,6 +185,17 @@ class Identity:
         """As ``crypto.signatures.key_kind`` names the leaf's key: ``ec:secp256r1``, ``rsa``, ``rsa-pss``, ``ed25519``."""
         pss_only = self.leaf.public_key_algorithm_oid == RSASSA_PSS
         return key_kind(self.leaf.public_key(), pss_only=pss_only)
+
+    @cached_property
+    def may_decrypt(self) -> bool:
+        """Whether the key is at hand and its certificate lets it decrypt: what RSA key transport needs of a server."""
+        if self.key is None or self.key_kind != "rsa":
+            return False
+        try:
+            usage = self.leaf.extensions.get_extension_for_class(x509.KeyUsage).value
+        except x509.ExtensionNotFound:
+            return True  # RFC 5280 section 4.2.1.3: without keyUsage every use is allowed
+        return usage.key_encipherment
 
     @cached_property
     def schemes_12(self) -> tuple[SignatureScheme, ...]:

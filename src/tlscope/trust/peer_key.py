@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from cryptography import x509
 
 from ..crypto import signatures
+from ..crypto.key_transport import rsa_encrypt
 from ..wire.codepoints import SignatureScheme
 from .identity import RSASSA_PSS
 
@@ -67,7 +68,7 @@ class PeerKey:
 
     def encrypt_premaster_secret(self, secret: bytes) -> bytes:
         """RSAES-PKCS1-v1_5 to this key (RFC 5246 section 7.4.7.1). Raises ``ValueError`` for a key that is not RSA."""
-        return signatures.rsa_encrypt(self._key, secret)
+        return rsa_encrypt(self._key, secret)
 
 
 def _usable(key: Any) -> Any:

@@ -5,7 +5,7 @@ They serve twice: for what the path builder leaves to its caller, and to find ou
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -116,24 +116,43 @@ def leaf_fault(case: Case, path: Path) -> Reason | None:
 
 def path_fault(case: Case, path: Path) -> Reason | None:
     """The rule that a path breaks, the most telling first; None where none of those known here is broken."""
+    return _first(
+        case,
+        path,
+        (
+            _readable,
+            _dates,
+            _issuers,
+            _signatures,
+            _issuer_keys,
+            _leaf_key,
+            _lengths,
+            _ca_as_leaf,
+            _purposes,
+            _name,
+            _constraints,
+        ),
+    )
+
+
+def _first(case: Case, path: Path, rules: Sequence[Callable[[Case, Path], Reason | None]]) -> Reason | None:
+    for rule in rules:
+        try:
+            reason = rule(case, path)
+        except Exception as error:  # what a stranger encodes makes cryptography raise more kinds than it documents
+            return Malformed(whose=case.whose, detail=f"a certificate of the chain: {error}")
+        if reason is not None:
+            return reason
+    return None
+
+
+def _readable(case: Case, path: Path) -> Reason | None:
     for certificate in path:
         try:
             extension(certificate, x509.BasicConstraints)
             certificate.public_key()
-        except Exception as error:  # what a stranger encodes makes cryptography raise more kinds than it documents
+        except Exception as error:  # see _first
             return Malformed(**case.about(certificate), detail=str(error))
-    return _first(
-        case,
-        path,
-        (_dates, _issuers, _signatures, _issuer_keys, _leaf_key, _lengths, _ca_as_leaf, _purposes, _name, _constraints),
-    )
-
-
-def _first(case: Case, path: Path, rules: Sequence[Any]) -> Reason | None:
-    for rule in rules:
-        reason: Reason | None = rule(case, path)
-        if reason is not None:
-            return reason
     return None
 
 

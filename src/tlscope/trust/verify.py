@@ -157,7 +157,16 @@ class Verifier:
         certificates = self._parse(chain)
         names, public_key = self._read_leaf(certificates[0], chain)
         case = Case(
-            chain, tuple(certificates), names, public_key, name, self.anchors, self.purpose, self.policy, now, key_usage
+            chain=chain,
+            certificates=tuple(certificates),
+            names=names,
+            leaf_key=public_key,
+            name=name,
+            anchors=self.anchors,
+            whose=self.purpose,
+            policy=self.policy,
+            now=now,
+            key_usage=key_usage,
         )
         path = [certificates[0]] if chain[0] in self.anchors else self._build(certificates, name, case)
         reason = path_fault(case, path) if len(path) == 1 else leaf_fault(case, path)

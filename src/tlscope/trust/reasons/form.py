@@ -86,7 +86,7 @@ class Malformed(Reason):
     detail: str
 
     def _say(self) -> str:
-        return f"{self.place} can't be read: {shown(self.detail)}"
+        return f"{self.place or 'the chain'} can't be read: {shown(self.detail)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,373 @@
+"""The server's side of the TLS 1.2 handshake, in the order of RFC 5246 section 7.3, figures 1 and 2."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from .. import violations
+from ..config import ClientAuth
+from ..crypto.cipher_suites import SUITES, Suite
+from ..crypto.groups import GROUPS, InvalidPublicKey, KeyPair
+from ..crypto.hashes import equal
+from ..crypto.key_transport import rsa_decrypt
+from ..errors import Incompatible, PeerViolation
+from ..events import ConnectionFacts
+from ..keys.prf12 import MasterSecret12
+from ..wire import extensions as x
+from ..wire import handshake12 as tls12
+from ..wire.codepoints import (
+    AlertDescription,
+    CipherSuite,
+    ClientCertificateType,
+    ExtensionType,
+    NamedGroup,
+    ProtocolVersion,
+    SignatureScheme,
+)
+from ..wire.extensions import Extensions
+from ..wire.handshake import CertificateVerify, ClientHello, Finished, ServerHello
+from . import authenticate, negotiate
+from .authenticate import Peer
+from .established import Established
+from .flow import ChangeCipherSpec, Flow
+from .keys12 import check_finished_12, derive_master, read_12, write_12
+from .resumption12 import Resumable, find_session, new_session_id, new_ticket
+
+if TYPE_CHECKING:
+    from ..config import ServerConfig
+    from ..trust.identity import Identity
+    from .driver import Handshake
+
+TLS1_2, TLS1_3 = ProtocolVersion.TLS1_2, ProtocolVersion.TLS1_3
+
+_CLIENT_VERSION = b"\x03\x03"
+
+
+@dataclass(slots=True)
+class Choices:
+    """What the server settles before it answers. ``group`` and ``scheme`` are None with RSA key transport."""
+
+    identity: Identity
+    suite: Suite
+    group: NamedGroup | None
+    scheme: SignatureScheme | None
+    alpn: bytes | None
+    extended: bool
+    random: bytes = field(repr=False)
+    session_id: bytes = field(repr=False)
+    ticket_promised: bool
+
+
+def server_handshake_12(hs: Handshake, config: ServerConfig, hello: ClientHello) -> Flow[Established]:
+    """From the ClientHello to the server's Finished."""
+    hs.version = TLS1_2
+    hs.records.record_version = 0x0303
+    extended = check_client_hello(config, hello)
+    resumable = find_session(hs, config, hello, extended=extended)
+    if resumable is not None:
+        return (yield from resume(hs, config, hello, resumable))
+    choices = yield from choose(hs, config, hello, extended)
+
+    say_hello(hs, choices, hello)
+    show_certificate(hs, choices.identity, hello)
+    pair: KeyPair | None = None
+    if choices.group is not None and choices.scheme is not None:
+        pair = config.randomness.key_pair(GROUPS[choices.group])
+        yield from send_server_key(hs, choices, pair, choices.group, choices.scheme)
+    if config.client_auth is not ClientAuth.NONE:
+        hs.send(certificate_request(config))
+    hs.send(tls12.ServerHelloDone())
+
+    peer: Peer | None = None
+    if config.client_auth is not ClientAuth.NONE:
+        peer = yield from expect_client_certificate(hs, config)
+    exchange = yield from hs.expect(tls12.ClientKeyExchange)
+    premaster = read_client_key(hs, config, choices, pair, exchange)
+    master = derive_master(hs, choices.suite, premaster, choices.random, extended=choices.extended)
+    proof: SignatureScheme | None = None
+    if peer is not None:
+        verify = yield from hs.expect(CertificateVerify)
+        authenticate.check_proof_12(hs, peer, verify)
+        proof = verify.algorithm
+
+    keys = master.keys()
+    yield from hs.expect(ChangeCipherSpec)
+    read_12(hs, choices.suite, keys)
+    finished = yield from hs.expect(Finished)
+    first_finished = check_finished_12(hs, master, "client", finished)
+
+    facts = ConnectionFacts(
+        version=TLS1_2,
+        cipher_suite=choices.suite.name,
+        group=choices.group,
+        server_name=hs.server_name,
+        alpn=None if choices.alpn is None else choices.alpn.decode("utf-8", "replace"),
+        peer=None if peer is None else peer.verified,
+        peer_chain=() if peer is None else peer.chain,
+        peer_signature_scheme=proof,
+        identity=choices.identity,
+        client_certificate_requested=config.client_auth is not ClientAuth.NONE,
+    )
+    if choices.ticket_promised:
+        hs.send(new_ticket(config, facts, master))
+    if choices.session_id:
+        new_session_id(config, facts, master, choices.session_id)
+    write_12(hs, choices.suite, keys)
+    hs.send(Finished(master.finished("server", hs.hash_so_far)))
+    return Established(facts, master, tls_unique=first_finished)
+
+
+# Hearing the ClientHello
+
+
+def check_client_hello(config: ServerConfig, hello: ClientHello) -> bool:
+    """What a ClientHello must have for TLS 1.2; gives whether it offers the extended master secret."""
+    if 0 not in hello.compression_methods:
+        raise PeerViolation(violations.NO_NULL_COMPRESSION)
+    ext = hello.extensions
+    renegotiation = ext.get(x.RENEGOTIATION_INFO)
+    if renegotiation:
+        raise PeerViolation(violations.BAD_RENEGOTIATION_INFO)
+    if renegotiation is None and CipherSuite.TLS_EMPTY_RENEGOTIATION_INFO_SCSV not in hello.cipher_suites:
+        raise PeerViolation(violations.NO_SECURE_RENEGOTIATION)
+    if b"\0" not in (ext.get(x.EC_POINT_FORMATS) or b"\0"):
+        raise PeerViolation(violations.NO_UNCOMPRESSED_POINTS)
+    extended = ext.get(x.EXTENDED_MASTER_SECRET) is not None
+    if not extended and config.require_extended_master_secret:
+        raise PeerViolation(violations.NO_EXTENDED_MASTER_SECRET)
+    return extended
+
+
+def choose(hs: Handshake, config: ServerConfig, hello: ClientHello, extended: bool) -> Flow[Choices]:
+    """Certificate, cipher suite, group, signature scheme and application protocol (RFC 5246 section 7.4.1)."""
+    ext = hello.extensions
+    schemes = ext.get(x.SIGNATURE_ALGORITHMS) or ()
+    usable = tuple(scheme for scheme in config.signature_schemes if scheme in schemes)
+    # RFC 8422 section 4: a client that names no group can do them all, which in practice is P-256.
+    groups = ext.get(x.SUPPORTED_GROUPS) or (NamedGroup.secp256r1,)
+    group = next((one for one in config.groups_12 if one in groups), None)
+
+    try:
+        identity = yield from authenticate.choose_server_identity(
+            hs, config, hello, usable, lambda one: bool(suites_for(config, hello, one, usable, group))
+        )
+    except negotiate.NoFit:
+        raise no_common_suite(config, hello) from None
+    fitting = suites_for(config, hello, identity, usable, group)
+    if not fitting:
+        # The application chose an identity that no common cipher suite goes with.
+        raise no_common_suite(config, hello)
+    suite = negotiate.cipher_suite(
+        [one for one in hello.cipher_suites if one in fitting], fitting, by_client=config.client_cipher_order
+    )
+    hs.note("cipher_suite", suite.value.name, suite.why, hello.cipher_suites, config.suites_12)
+    assert hs.transcript is not None  # noqa: S101 - it is closed only after the handshake
+    # The client's CertificateVerify signs all messages, with a hash of its choice (section 7.4.8).
+    hs.transcript.select(suite.value.hash, keep=config.client_auth is not ClientAuth.NONE)
+
+    scheme: SignatureScheme | None = None
+    if suite.value.key_exchange == "ECDHE":
+        hs.note("group", group, "it is the server's first choice among the common ones", groups, config.groups_12)
+        chosen = negotiate.signature_scheme(schemes, identity.schemes_12, usable)
+        hs.note("signature_scheme", chosen.value, chosen.why, schemes, identity.schemes_12)
+        scheme = chosen.value
+    else:
+        group = None
+        hs.note(
+            "key_exchange",
+            "RSA key transport",
+            "no cipher suite with forward secrecy is common to both sides' lists",
+            hello.cipher_suites,
+            config.suites_12,
+            "RFC 5246 section 7.4.7.1",
+        )
+    return Choices(
+        identity,
+        suite.value,
+        group,
+        scheme,
+        choose_alpn(hs, config, hello),
+        extended,
+        server_random(config),
+        config.randomness.bytes(32) if config.session_store is not None and extended else b"",
+        extended and config.tickets is not None and ext.get(x.SESSION_TICKET) is not None,
+    )
+
+
+def suites_for(
+    config: ServerConfig,
+    hello: ClientHello,
+    identity: Identity,
+    usable: tuple[SignatureScheme, ...],
+    group: NamedGroup | None,
+) -> tuple[CipherSuite, ...]:
+    """The common suites that this certificate's key can serve, in the server's order."""
+    signs = any(scheme in usable for scheme in identity.schemes_12)
+    found = []
+    for name in config.suites_12:
+        suite = SUITES[name]
+        if name not in hello.cipher_suites or not authenticate.key_fits_suite(identity.key_kind, suite):
+            continue
+        if suite.key_exchange == "ECDHE" and not (signs and group is not None):
+            continue
+        if suite.key_exchange == "RSA" and not identity.may_decrypt:
+            continue
+        found.append(name)
+    return tuple(found)
+
+
+def no_common_suite(config: ServerConfig, hello: ClientHello) -> Incompatible:
+    """No suite that both sides have goes with a certificate that the server has."""
+    return Incompatible(
+        "cipher suite",
+        config.suites_12,
+        hello.cipher_suites,
+        code="no-common-cipher",
+        alert=AlertDescription.handshake_failure,
+        rfc="RFC 5246 section 7.4.1.3",
+    )
+
+
+def choose_alpn(hs: Handshake, config: ServerConfig, hello: ClientHello) -> bytes | None:
+    """The application protocol (RFC 7301 section 3.2)."""
+    offered = hello.extensions.get(x.ALPN_OFFER)
+    chosen = negotiate.alpn(offered, config.alpn_wire)
+    if chosen is None:
+        return None
+    names = [one.decode("utf-8", "replace") for one in offered or ()]
+    hs.note("alpn", chosen.value.decode("utf-8", "replace"), chosen.why, names, config.alpn, "RFC 7301 section 3.2")
+    return chosen.value
+
+
+def server_random(config: ServerConfig) -> bytes:
+    """32 random bytes; the last eight say so where the server could do better (RFC 8446 section 4.1.3)."""
+    if config.versions[0] > TLS1_2:
+        return config.randomness.bytes(24) + b"DOWNGRD\x01"
+    return config.randomness.bytes(32)
+
+
+# The server's first flight
+
+
+def say_hello(hs: Handshake, choices: Choices, hello: ClientHello, *, resumed: bool = False) -> None:
+    """ServerHello, with answers to what the client offered and nothing else (RFC 5246 section 7.4.1.4)."""
+    offered = hello.extensions
+    items = [x.RENEGOTIATION_INFO(b"")]
+    if not resumed and hs.server_name is not None and choices.identity.serves(hs.server_name):
+        items.append(x.SERVER_NAME_ACKNOWLEDGED(True))
+    if choices.extended:
+        items.append(x.EXTENDED_MASTER_SECRET(True))
+    if choices.group is not None and ExtensionType.ec_point_formats in offered:
+        items.append(x.EC_POINT_FORMATS(b"\0"))
+    if choices.ticket_promised:
+        items.append(x.SESSION_TICKET_PROMISED(True))
+    if not resumed and choices.identity.ocsp_response is not None and offered.get(x.STATUS_REQUEST) is not None:
+        items.append(x.STATUS_PROMISED(True))
+    if choices.alpn is not None:
+        items.append(x.ALPN_CHOICE(choices.alpn))
+    hs.send(ServerHello(choices.random, choices.suite.name, Extensions(items), choices.session_id))
+
+
+def show_certificate(hs: Handshake, identity: Identity, hello: ClientHello) -> None:
+    """Certificate, and CertificateStatus where it was promised (RFC 5246 section 7.4.2, RFC 6066 section 8)."""
+    hs.send(tls12.Certificate(identity.chain))
+    if identity.ocsp_response is not None and hello.extensions.get(x.STATUS_REQUEST) is not None:
+        hs.send(tls12.CertificateStatus(identity.ocsp_response))
+
+
+def send_server_key(
+    hs: Handshake, choices: Choices, pair: KeyPair, group: NamedGroup, scheme: SignatureScheme
+) -> Flow[None]:
+    """ServerKeyExchange: the ephemeral key, signed with both randoms (RFC 8422 section 5.4)."""
+    message = tls12.ServerKeyExchange(group, pair.public_key, scheme, b"")
+    content = hs.client_random + choices.random + message.params
+    message.signature = yield from authenticate.sign(hs, choices.identity, scheme, content, "both randoms and its key")
+    hs.send(message)
+
+
+def certificate_request(config: ServerConfig) -> tls12.CertificateRequest:
+    """What the server accepts from a client (RFC 5246 section 7.4.4)."""
+    authorities = authenticate.named_authorities(config)
+    types = (ClientCertificateType.ecdsa_sign, ClientCertificateType.rsa_sign)
+    return tls12.CertificateRequest(types, tuple(config.signature_schemes), authorities)
+
+
+# The client's flight
+
+
+def expect_client_certificate(hs: Handshake, config: ServerConfig) -> Flow[Peer | None]:
+    """The client's Certificate, judged; None for an empty one (RFC 5246 section 7.4.6)."""
+    message = yield from hs.expect(tls12.Certificate)
+    if not message.chain:
+        if config.client_auth is ClientAuth.REQUIRED:
+            raise PeerViolation(violations.NO_CLIENT_CERTIFICATE_12)
+        hs.note("client_authentication", "none", "the client sent an empty list, which is allowed here")
+        return None
+    return (yield from authenticate.judge(hs, config.verifier, message.chain))
+
+
+def read_client_key(
+    hs: Handshake, config: ServerConfig, choices: Choices, pair: KeyPair | None, message: tls12.ClientKeyExchange
+) -> bytes:
+    """The premaster secret out of ClientKeyExchange."""
+    if pair is not None:
+        try:
+            return pair.shared_secret(message.public_key)
+        except InvalidPublicKey as problem:
+            raise PeerViolation(violations.BAD_CLIENT_KEY_EXCHANGE, group=choices.group, problem=problem) from None
+    # RFC 5246 section 7.4.7.1: whatever is wrong with the premaster secret, go on with a random one, so that the client's
+    # Finished fails as it would for any wrong key; whoever tries ciphertexts learns nothing.
+    substitute = _CLIENT_VERSION + config.randomness.bytes(46)
+    premaster = rsa_decrypt(choices.identity.key, message.encrypted_premaster_secret)
+    good = (len(premaster) == 48) & equal(premaster[:2], _CLIENT_VERSION)
+    return (substitute, premaster)[good]
+
+
+# Resumption
+
+
+def resume(hs: Handshake, config: ServerConfig, hello: ClientHello, resumable: Resumable) -> Flow[Established]:
+    """The abbreviated handshake of RFC 5246 figure 2."""
+    session = resumable.session
+    suite = SUITES[session.cipher_suite]
+    alpn = choose_alpn(hs, config, hello)
+    assert hs.transcript is not None  # noqa: S101 - it is closed only after the handshake
+    hs.transcript.select(suite.hash)
+    choices = Choices(
+        resumable.identity,
+        suite,
+        session.group,
+        None,
+        alpn,
+        True,
+        server_random(config),
+        # RFC 5077 section 3.4: the client knows by the echo of its session ID that the ticket was accepted.
+        hello.session_id,
+        resumable.renew,
+    )
+    say_hello(hs, choices, hello, resumed=True)
+    master = MasterSecret12(suite, session.secret, hs.client_random, choices.random)
+    hs.reveal("CLIENT_RANDOM", master.secret, "the session")
+    facts = ConnectionFacts(
+        version=TLS1_2,
+        cipher_suite=suite.name,
+        group=session.group,
+        server_name=hs.server_name,
+        alpn=None if alpn is None else alpn.decode("utf-8", "replace"),
+        peer=resumable.peer,
+        peer_chain=session.peer_chain,
+        peer_signature_scheme=session.peer_signature_scheme,
+        identity=resumable.identity,
+        resumed=True,
+    )
+    if choices.ticket_promised:
+        hs.send(new_ticket(config, facts, master, created_at=session.created_at))
+    keys = master.keys()
+    write_12(hs, suite, keys)
+    first_finished = master.finished("server", hs.hash_so_far)
+    hs.send(Finished(first_finished))
+    yield from hs.expect(ChangeCipherSpec)
+    read_12(hs, suite, keys)
+    check_finished_12(hs, master, "client", (yield from hs.expect(Finished)))
+    return Established(facts, master, tls_unique=first_finished)
