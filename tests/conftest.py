@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 from hypothesis import settings
+
+# What the tests share lies in tests/support; its modules are imported by their bare names.
+sys.path.insert(0, str(Path(__file__).parent / "support"))
 
 # The same examples on every run and machine, and no verdict that depends on how busy the machine is.
 settings.register_profile("tlscope", derandomize=True, deadline=None)
