@@ -32,6 +32,7 @@ class Server:
 
     ``on_handshake(stream)`` is called before the handler. ``on_error(error, address)`` is told of each handshake that
     failed and of what a handler raised; without it both are logged (logger ``tlscope.io``), a client's fault in one line.
+    ``on_end(stream, address, error)`` is told of each connection that is over, ``error`` being what it failed with, if it did.
     Raises ``OSError`` where the address can't be had. Port 0 takes any free one: see ``address``.
     """
 
@@ -48,6 +49,7 @@ class Server:
         handshake_timeout: float | None = 10.0,
         on_handshake: Callable[[TLSStream], object] | None = None,
         on_error: Callable[[Exception, Any], object] | None = None,
+        on_end: Callable[[TLSStream, Any, Exception | None], object] | None = None,
     ) -> None:
         self.config = config
         self._handler = handler
@@ -55,6 +57,7 @@ class Server:
         self._handshake_timeout = handshake_timeout
         self._on_handshake = on_handshake
         self._on_error = on_error or _log_error
+        self._on_end = on_end
         self._slots = threading.BoundedSemaphore(max_connections)
         self._lock = threading.Lock()
         self._streams: dict[threading.Thread, TLSStream] = {}
@@ -140,6 +143,7 @@ class Server:
             self._tell(problem, address)
 
     def _serve(self, stream: TLSStream, address: Any) -> None:
+        failure: Exception | None = None
         try:
             with stream:
                 stream.handshake()
@@ -147,10 +151,19 @@ class Server:
                     self._on_handshake(stream)
                 self._handler(stream)
         except Exception as error:
+            failure = error
             if not self._closing:
                 self._tell(error, address)
         finally:
+            self._end(stream, address, failure)
             self._forget(threading.current_thread(), stream)
+
+    def _end(self, stream: TLSStream, address: Any, failure: Exception | None) -> None:
+        try:
+            if self._on_end is not None:
+                self._on_end(stream, address, failure)
+        except Exception:
+            _log.exception("on_end failed")
 
     def _forget(self, thread: threading.Thread, stream: TLSStream) -> None:
         with self._lock:
