@@ -1,1 +1,12 @@
-"""Input and output: blocking sockets, asyncio, and the key log's file. Thin pumps over ``connection.py``."""
+"""Input and output: blocking sockets, asyncio (see ``tlscope.aio``), and the key log's file.
+
+Thin pumps over ``connection.py``.
+"""
+
+from __future__ import annotations
+
+from .blocking import TLSStream, connect
+from .keylog import key_log_file
+from .server import Server, serve
+
+__all__ = ["Server", "TLSStream", "connect", "key_log_file", "serve"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from contextlib import suppress
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
 from ..config import ClientConfig, ServerConfig
 from ..connection import ClientConnection, ServerConnection
@@ -22,6 +22,14 @@ __all__ = ["TLSStream", "connect"]
 
 _CHUNK = 64 * 1024
 """Bytes of application data that are encrypted at a time: buffers over 128 KiB cost page faults."""
+
+
+class StreamOptions(TypedDict, total=False):
+    """What every way to make a stream takes: seconds for each call and for the handshake, and who takes decisions."""
+
+    timeout: float | None
+    handshake_timeout: float | None
+    decide: Decide | None
 
 
 def connect(
@@ -81,29 +89,18 @@ class TLSStream(Pump):
         config: ClientConfig,
         server_name: str | None,
         *,
-        timeout: float | None = None,
-        handshake_timeout: float | None = 10.0,
         trace: Sink | None = None,
-        decide: Decide | None = None,
+        **options: Unpack[StreamOptions],
     ) -> Self:
         """Shake hands as a client over a connected socket, which is closed where that fails."""
-        connection = ClientConnection(config, server_name, trace=trace)
-        return cls(sock, connection, timeout=timeout, handshake_timeout=handshake_timeout, decide=decide).handshake()
+        return cls(sock, ClientConnection(config, server_name, trace=trace), **options).handshake()
 
     @classmethod
     def server(
-        cls,
-        sock: socket.socket,
-        config: ServerConfig,
-        *,
-        timeout: float | None = None,
-        handshake_timeout: float | None = 10.0,
-        trace: Sink | None = None,
-        decide: Decide | None = None,
+        cls, sock: socket.socket, config: ServerConfig, *, trace: Sink | None = None, **options: Unpack[StreamOptions]
     ) -> Self:
         """Shake hands as a server over an accepted socket, which is closed where that fails."""
-        connection = ServerConnection(config, trace=trace)
-        return cls(sock, connection, timeout=timeout, handshake_timeout=handshake_timeout, decide=decide).handshake()
+        return cls(sock, ServerConnection(config, trace=trace), **options).handshake()
 
     def handshake(self) -> Self:
         """Shake hands within ``handshake_timeout`` seconds; the socket is closed where that fails."""

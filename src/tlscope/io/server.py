@@ -32,7 +32,7 @@ class Server:
 
     ``on_handshake(stream)`` is called before the handler. ``on_error(error, address)`` is told of each handshake that
     failed and of what a handler raised; without it both are logged (logger ``tlscope.io``), a client's fault in one line.
-    ``on_end(stream, address, error)`` is told of each connection that is over, ``error`` being what it failed with, if it did.
+    ``on_end(stream, address, error)`` is told of each connection that is over, and what it failed with, if it did.
     Raises ``OSError`` where the address can't be had. Port 0 takes any free one: see ``address``.
     """
 

@@ -1,0 +1,200 @@
+"""TLS over asyncio: ``open_connection`` and ``start_server`` as asyncio's own, with its reader and writer."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from ..config import ClientConfig, ServerConfig
+from ..connection import ClientConnection, ServerConnection
+from ..errors import TLSError
+from .protocol import Decide, TLSProtocol
+from .transport import TLSTransport
+
+if TYPE_CHECKING:
+    from ..trace import Sink
+
+__all__ = ["TLSStreamReader", "create_connection", "open_connection", "start_server"]
+
+_log = logging.getLogger("tlscope.io")
+
+_LIMIT = 64 * 1024
+
+ClientConnected = Callable[[asyncio.StreamReader, asyncio.StreamWriter], "Awaitable[None] | None"]
+OnError = Callable[[Exception, Any], object]
+
+
+class TLSStreamReader(asyncio.StreamReader):
+    """asyncio's reader, which hands out all that arrived before the connection failed, and then raises why it did.
+
+    A clean end, with close_notify, is an ordinary end of file. Anything else can't be taken for one: ``read()`` and
+    ``readexactly()`` raise ``TruncatedStream`` or what else happened where asyncio would give a part.
+    """
+
+    _failure: Exception | None = None
+
+    def set_exception(self, exc: Exception) -> None:
+        """Fail, after what is in the buffer."""
+        self._failure = exc
+        self.feed_eof()
+
+    def exception(self) -> Exception | None:
+        """What the connection failed with, at once."""
+        return self._failure
+
+    async def read(self, n: int = -1) -> bytes:
+        """As asyncio's."""
+        data = await super().read(n)
+        if not data and n != 0 and self._failure is not None:
+            raise self._failure
+        return data
+
+    async def readexactly(self, n: int) -> bytes:
+        """As asyncio's."""
+        try:
+            return await super().readexactly(n)
+        except asyncio.IncompleteReadError as incomplete:
+            self._raise_why(incomplete)
+
+    async def readuntil(self, separator: Any = b"\n") -> bytes:
+        """As asyncio's."""
+        try:
+            return await super().readuntil(separator)
+        except asyncio.IncompleteReadError as incomplete:
+            self._raise_why(incomplete)
+
+    def _raise_why(self, incomplete: asyncio.IncompleteReadError) -> NoReturn:
+        if self._failure is not None:
+            raise self._failure from incomplete
+        raise incomplete
+
+
+async def open_connection(
+    host: str | None = None,
+    port: int | None = None,
+    config: ClientConfig | None = None,
+    *,
+    server_name: str | None = None,
+    handshake_timeout: float | None = 10.0,
+    limit: int = _LIMIT,
+    trace: Sink | None = None,
+    decide: Decide | None = None,
+    **options: Any,
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Connect to a TLS server and shake hands; gives asyncio's reader and writer.
+
+    ``server_name`` is whom the certificate must be for, ``host`` where it is not given. ``handshake_timeout`` bounds
+    connecting and the handshake together, in seconds. ``limit`` is the reader's, in bytes; ``options``, such as ``sock``,
+    go to ``loop.create_connection``. ``writer.get_extra_info("tlscope")`` is the connection, with its ``facts``. Raises
+    ``TLSError``, ``TimeoutError``, or another ``OSError`` where the host can't be reached.
+    """
+    loop = asyncio.get_running_loop()
+    reader = TLSStreamReader(limit=limit, loop=loop)
+    application = asyncio.StreamReaderProtocol(reader, loop=loop)
+    transport, _ = await create_connection(
+        lambda: application,
+        host,
+        port,
+        config,
+        server_name=server_name,
+        handshake_timeout=handshake_timeout,
+        trace=trace,
+        decide=decide,
+        **options,
+    )
+    return reader, asyncio.StreamWriter(transport, application, reader, loop)
+
+
+async def create_connection(
+    protocol_factory: Callable[[], asyncio.BaseProtocol],
+    host: str | None,
+    port: int | None,
+    config: ClientConfig | None = None,
+    *,
+    server_name: str | None = None,
+    handshake_timeout: float | None = 10.0,
+    trace: Sink | None = None,
+    decide: Decide | None = None,
+    **options: Any,
+) -> tuple[TLSTransport, asyncio.BaseProtocol]:
+    """``open_connection`` for a protocol instead of a reader and writer; it is made when the handshake is complete."""
+    loop = asyncio.get_running_loop()
+    connection = ClientConnection(config or ClientConfig(), host if server_name is None else server_name, trace=trace)
+    done: asyncio.Future[None] = loop.create_future()
+
+    def on_result(protocol: TLSProtocol, error: Exception | None) -> None:
+        if done.done():
+            return
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)
+
+    protocol = TLSProtocol(connection, protocol_factory, on_result, decide=decide)
+    try:
+        async with asyncio.timeout(handshake_timeout) as limit:
+            options = {"host": host, "port": port, **options}
+            await loop.create_connection(lambda: protocol, **options)
+            await done
+    except BaseException as error:
+        done.cancel()
+        protocol.abort()
+        if isinstance(error, TimeoutError) and limit.expired():
+            if protocol.raw is None:
+                raise TimeoutError(f"{host} port {port} could not be reached within {handshake_timeout} s") from None
+            raise TimeoutError(protocol.awaited(handshake_timeout)) from None
+        raise
+    return protocol.transport, protocol.application
+
+
+async def start_server(
+    client_connected_cb: ClientConnected,
+    config: ServerConfig,
+    host: str | None = "127.0.0.1",
+    port: int | None = 0,
+    *,
+    handshake_timeout: float | None = 10.0,
+    limit: int = _LIMIT,
+    on_error: OnError | None = None,
+    decide: Decide | None = None,
+    **options: Any,
+) -> asyncio.Server:
+    """``client_connected_cb(reader, writer)`` is called, or awaited, for each client once its handshake is complete.
+
+    A client has ``handshake_timeout`` seconds for that. ``on_error(error, peername)`` is told of each handshake that failed
+    and of what the callback raised; without it a client's fault is logged in one line (logger ``tlscope.io``), and a fault
+    of the callback goes to the loop's exception handler. ``options`` go to ``loop.create_server``.
+    """
+    loop = asyncio.get_running_loop()
+
+    def tell(error: Exception, peername: Any) -> None:
+        if on_error is not None:
+            on_error(error, peername)
+        elif isinstance(error, TLSError | OSError):
+            _log.info("connection from %s: %s", peername, error)
+        else:
+            loop.call_exception_handler({"message": "the handler of a TLS connection failed", "exception": error})
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            result = client_connected_cb(reader, writer)
+            if result is not None:
+                await result
+        except Exception as error:
+            writer.close()
+            tell(error, writer.get_extra_info("peername"))
+
+    def on_result(protocol: TLSProtocol, error: Exception | None) -> None:
+        if error is not None:
+            tell(error, protocol.raw.get_extra_info("peername"))
+
+    def make_application() -> asyncio.BaseProtocol:
+        return asyncio.StreamReaderProtocol(TLSStreamReader(limit=limit, loop=loop), connected, loop=loop)
+
+    def make_protocol() -> TLSProtocol:
+        connection = ServerConnection(config)
+        return TLSProtocol(connection, make_application, on_result, handshake_timeout=handshake_timeout, decide=decide)
+
+    return await loop.create_server(make_protocol, host, port, **options)
