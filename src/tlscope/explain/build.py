@@ -212,9 +212,8 @@ class _Builder:
     def signature(self, index: int, event: t.SignatureChecked) -> None:
         if event.direction == "sent":
             return  # the message that carries it says so
-        fits = "fits" if event.ok else "does not fit"
-        subject = self.known.leaf(other_side(self.role))
-        text = f"the signature {fits} the public key in the certificate of {subject}"
+        fits = "fits, checked with" if event.ok else "does not fit"
+        text = f"the signature {fits} the public key in the certificate"
         self._note(index, event, "signature", text, bool(event.ok))
 
     def _note(self, index: int, event: TraceEvent, kind: str, text: str, ok: bool | None, *details: Detail) -> None:

@@ -43,14 +43,14 @@ def carried_by(events: list[TraceEvent], rows: tuple[RowType, ...]) -> tuple[Row
         known = records[stream]
         place = firsts[stream]
         while place < len(known) and known[place][1] < stop:
-            index, first, last = known[place]
+            index, _, last = known[place]
             if last > start:
                 found.append(index)
             if last > stop:
                 break
             place += 1
         firsts[stream] = place
-        placed.append(replace(row, records=tuple(found)))  # type: ignore[call-arg]
+        placed.append(replace(row, records=tuple(found)))
     return tuple(placed)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
@@ -84,7 +84,7 @@ def _key(certificate: x509.Certificate) -> str:
         return "Ed448"
     if isinstance(key, dsa.DSAPublicKey):
         return f"DSA {key.key_size}"
-    return cast(str, type(key).__name__.removesuffix("PublicKey"))
+    return type(key).__name__.removesuffix("PublicKey")
 
 
 _CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}

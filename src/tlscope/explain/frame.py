@@ -8,16 +8,21 @@ from dataclasses import dataclass
 from rich.cells import cell_len, chop_cells
 from rich.text import Text
 
-from .glyphs import Glyphs, Pipe
+from .glyphs import SEALED, Glyphs
 from .model import Side
 
-__all__ = ["MARGIN", "Frame", "fit", "wrap"]
+__all__ = ["MARGIN", "Frame", "Styled", "columns", "fit", "wrap"]
 
 MARGIN = 4
 """Columns outside of each rail, for numbers and marks."""
 
 Styled = tuple[str, str]
 """Some text and its style."""
+
+
+def columns(parts: Iterable[Styled]) -> int:
+    """How many columns some pieces of text take."""
+    return sum(cell_len(part) for part, _ in parts)
 
 
 def wrap(text: str, width: int) -> list[str]:
@@ -45,7 +50,7 @@ def fit(text: str, width: int, more: str) -> str:
 
 @dataclass(slots=True)
 class Frame:
-    """Where the rails are, and how each looks at this height."""
+    """Where the rails are, and how each looks at this height: sealed for the sides in ``sealed``."""
 
     width: int
     glyphs: Glyphs
@@ -56,13 +61,13 @@ class Frame:
         """Columns between the rails."""
         return self.width - 2 * MARGIN - 2
 
-    def pipe(self, side: Side) -> Pipe:
+    def rail(self, side: Side) -> str:
         """How the rail of a side looks."""
-        return self.glyphs.sealed if side in self.sealed else self.glyphs.open
+        return (self.glyphs.sealed if side in self.sealed else self.glyphs.open).rail
 
-    def style(self, side: Side) -> str:
+    def rail_style(self, side: Side) -> str:
         """The style of a rail."""
-        return "green" if side in self.sealed else "none"
+        return SEALED if side in self.sealed else ""
 
     def line(
         self,
@@ -73,38 +78,54 @@ class Frame:
         rails: tuple[str, str] = ("", ""),
     ) -> Text:
         """One line: ``content`` between the rails, ``left`` and ``right`` in the margins; ``rails`` replace the rails."""
-        text = Text(no_wrap=True, overflow="ignore", end="\n")
+        text = Text(no_wrap=True, overflow="ignore")
         mark, style = left
-        text.append(f"{mark:>{MARGIN - 2}}  " if mark else " " * MARGIN, style or None)
-        text.append(rails[0] or self.pipe("client").rail, self.style("client"))
+        text.append(f"{mark:>{MARGIN - 2}}  " if mark else " " * MARGIN, style)
+        text.append(rails[0] or self.rail("client"), self.rail_style("client"))
         room = self.inside
         for part, style in content:
-            text.append(part, style or None)
+            text.append(part, style)
             room -= cell_len(part)
         text.append(" " * room)
-        text.append(rails[1] or self.pipe("server").rail, self.style("server"))
+        text.append(rails[1] or self.rail("server"), self.rail_style("server"))
         mark, style = right
         if mark:
-            text.append(f"  {mark}", style or None)
+            text.append(f"  {mark}", style)
         return text
 
-    def arrow(self, sender: Side, label: Sequence[Styled], *, protected: bool, style: str, end: str = "") -> Text:
-        """An arrow from rail to rail, with a label near its tail and, instead of its head, ``end``."""
-        pipe = self.glyphs.sealed if protected else self.glyphs.open
-        shaft = style or ("green" if protected else "none")
-        taken = sum(cell_len(part) for part, _ in label)
-        tail, body = pipe.shaft * 2, self.inside - 2 - taken - 1
-        if sender == "client":
-            parts = [(tail, shaft), *label, (pipe.shaft * body, shaft), (end or self.glyphs.right, shaft)]
-            rails = pipe.leaves_left_rail, ""
-        else:
-            parts = [(end or self.glyphs.left, shaft), (pipe.shaft * body, shaft), *label, (tail, shaft)]
-            rails = "", pipe.leaves_right_rail
-        return self.line(parts, rails=rails)
+    def near(self, side: Side, content: Sequence[Styled], mark: Styled = ("", ""), indent: int = 3) -> Text:
+        """A line whose content stands near one rail, with a mark in the margin beside it."""
+        if side == "client":
+            return self.line([(" " * indent, ""), *content], left=mark)
+        return self.line([(" " * (self.inside - indent - columns(content)), ""), *content], right=mark)
 
-    def block(self, lines: Sequence[Sequence[Styled]], side: Side, indent: int = 4) -> Iterator[Text]:
-        """Lines that stand together near one rail, their left edges aligned."""
-        widths = [sum(cell_len(part) for part, _ in line) for line in lines]
-        before = indent if side == "client" else max(0, self.inside - indent - max(widths, default=0))
+    def arrow(self, sender: Side, label: Sequence[Styled], *, protected: bool, style: str = "", end: str = "") -> Text:
+        """An arrow from rail to rail, with a label near its tail and, instead of its head, ``end``.
+
+        ``style`` is for the whole shaft; a faint one is drawn with a faint shaft.
+        """
+        glyphs = self.glyphs
+        pipe = glyphs.sealed if protected else glyphs.mixed if sender in self.sealed else glyphs.open
+        shaft = style or (SEALED if protected else "")
+        stroke = glyphs.faint if style == "dim" and not protected else pipe.shaft
+        tail = stroke * 2
+        body = stroke * (self.inside - len(tail) - columns(label) - 1)
+        if sender == "client":
+            parts = [(tail, shaft), *label, (body, shaft), (end or glyphs.right, shaft)]
+            return self.line(parts, rails=(pipe.leaves_left_rail, ""))
+        parts = [(end or glyphs.left, shaft), (body, shaft), *label, (tail, shaft)]
+        return self.line(parts, rails=("", pipe.leaves_right_rail))
+
+    def block(self, lines: Sequence[Sequence[Styled]], side: Side, mark: Styled = ("", "")) -> Iterator[Text]:
+        """Lines that stand together near one rail, their left edges aligned; ``mark`` is beside the first."""
+        widest = max(map(columns, lines), default=0)
         for line in lines:
-            yield self.line([(" " * before, ""), *line])
+            yield self.near(side, [*line, (" " * (widest - columns(line)), "")], mark)
+            mark = ("", "")
+
+    def bar(self, content: Sequence[Styled], style: str = SEALED) -> Text:
+        """A line from rail to rail with something in its middle."""
+        pipe = self.glyphs.sealed
+        room = self.inside - columns(content)
+        parts = [(pipe.shaft * (room // 2), style), *content, (pipe.shaft * (room - room // 2), style)]
+        return self.line(parts, rails=(pipe.leaves_left_rail, pipe.leaves_right_rail))

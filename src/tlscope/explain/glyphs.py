@@ -1,10 +1,24 @@
-"""The characters that a ladder is drawn with, in Unicode and in plain ASCII."""
+"""The characters that a ladder is drawn with, in Unicode and in plain ASCII, and its colours."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
-__all__ = ["ASCII", "UNICODE", "Glyphs", "Pipe"]
+from .model import Side
+
+__all__ = ["ASCII", "BAD", "FAINT", "GOOD", "SEALED", "UNICODE", "Glyphs", "Pipe", "side_style"]
+
+# The sixteen colours that a terminal's owner has chosen, so that a ladder is readable on light and on dark.
+SEALED = "green"
+GOOD = "green"
+BAD = "bold red"
+FAINT = "dim"
+
+
+def side_style(side: Side) -> str:
+    """The colour of what one side says."""
+    return "cyan" if side == "client" else "magenta"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,12 +31,30 @@ class Pipe:
     shaft: str
 
 
+class Box(NamedTuple):
+    """A box's corners, its horizontal and vertical side, and where a rail leaves its bottom."""
+
+    top_left: str
+    top_right: str
+    bottom_left: str
+    bottom_right: str
+    flat: str
+    upright: str
+    leaves: str
+
+
 @dataclass(frozen=True, slots=True)
 class Glyphs:
-    """Everything but letters. ``open`` is for what anybody can read on the wire, ``sealed`` for what is encrypted."""
+    """Everything but letters.
+
+    ``open`` is for what anybody can read on the wire, ``sealed`` for what is encrypted, ``mixed`` for an open arrow that
+    leaves a sealed rail.
+    """
 
     open: Pipe
     sealed: Pipe
+    mixed: Pipe
+    faint: str
     right: str
     left: str
     yes: str
@@ -31,14 +63,17 @@ class Glyphs:
     dot: str
     more: str
     cut: str
-    because: str
-    box: str
-    """Corners and sides of a box: top left, top right, bottom left, bottom right, horizontal, vertical."""
+    issued: str
+    box: Box
+    ends: tuple[str, str]
+    """How an open and a sealed rail end."""
 
 
 UNICODE = Glyphs(
     open=Pipe("│", "├", "┤", "─"),
     sealed=Pipe("║", "╠", "╣", "═"),
+    mixed=Pipe("║", "╟", "╢", "─"),
+    faint="╌",
     right="▶",
     left="◀",
     yes="✓",
@@ -46,22 +81,26 @@ UNICODE = Glyphs(
     note="•",
     dot=" · ",
     more="…",
-    cut="╳",
-    because="—",
-    box="╭╮╰╯─│",
+    cut="✗",
+    issued=" ← ",
+    box=Box(*"╭╮╰╯─│┬"),
+    ends=("╵", "╨"),
 )
 
 ASCII = Glyphs(
     open=Pipe("|", "+", "+", "-"),
     sealed=Pipe("#", "#", "#", "="),
+    mixed=Pipe("#", "#", "#", "-"),
+    faint=".",
     right=">",
     left="<",
-    yes="+",
+    yes="ok",
     no="x",
     note="*",
     dot=", ",
     more="...",
-    cut="X",
-    because="-",
-    box="++++-|",
+    cut="x",
+    issued=" <- ",
+    box=Box(*"++++-|+"),
+    ends=("'", "#"),
 )

@@ -8,8 +8,9 @@ from typing import Any
 from rich.cells import cell_len
 from rich.text import Text
 
-from .frame import MARGIN, Frame, Styled, fit, wrap
-from .glyphs import ASCII, Glyphs
+from .frame import Frame, Styled, wrap
+from .glyphs import BAD, FAINT, GOOD, SEALED, Glyphs, side_style
+from .header import failure_box, footer, header, say
 from .model import (
     AlertRow,
     CipherChange,
@@ -22,168 +23,163 @@ from .model import (
     MessageRow,
     Note,
     RowType,
-    Side,
     Unreadable,
 )
-from .words import plural
+from .words import milliseconds, plural
 
-__all__ = ["Ladder"]
+__all__ = ["ladder"]
 
-NUMBER = "bold"
-NAME = "bold"
-SEALED = "green"
-LABEL = "dim"
-GOOD = "green"
-BAD = "bold red"
+VALUE_WIDTH = 46
+"""Columns that the values under an arrow take, at most: short lines keep the other side free."""
+
+_SELF_EVIDENT = "it is the only one"
 
 
-class Ladder:
-    """Draws one diagram at one width."""
+def ladder(diagram: Diagram, width: int, glyphs: Glyphs) -> Iterator[Text]:
+    """The drawing of a diagram from top to bottom, in lines of ``width`` columns."""
+    frame = Frame(width, glyphs)
+    yield from header(diagram, frame)
+    drawing = _Drawing(diagram, frame)
+    for row in diagram.rows:
+        yield from _DRAWERS[type(row)](drawing, row)
+    yield from footer(diagram, frame)
+    yield from failure_box(diagram, frame)
+    yield from _secrets(diagram, frame)
 
-    def __init__(self, diagram: Diagram, width: int, glyphs: Glyphs) -> None:
+
+class _Drawing:
+    """One method for each kind of row."""
+
+    def __init__(self, diagram: Diagram, frame: Frame) -> None:
         self.diagram = diagram
-        self.glyphs = glyphs
-        self.frame = Frame(width, glyphs)
-        self.width = width
+        self.frame = frame
+        self.glyphs = frame.glyphs
 
-    def lines(self) -> Iterator[Text]:
-        """The drawing from top to bottom."""
-        yield from self.header()
-        for row in self.diagram.rows:
-            draw: Callable[[Any], Iterator[Text]] | None = self._drawers.get(type(row))
-            if draw is not None:
-                yield from draw(self, row)
+    def heading(self, number: int | None) -> Iterator[Text]:
+        """The number and the name of a step, near the side that takes it."""
         yield self.frame.line()
-        yield from self.failure()
-
-    # Above and below
-
-    def header(self) -> Iterator[Text]:
-        d = self.diagram
-        facts = [fact for fact in (d.cipher_suite, d.group, d.alpn) if fact]
-        time = "" if d.seconds is None else f"{d.seconds * 1000:.1f} ms"
-        indent = " " * MARGIN
-        title = Text(indent)
-        title.append(d.title, "bold")
-        title.append(" " * max(1, self.width - 2 * MARGIN - cell_len(d.title) - len(time)))
-        title.append(time, "dim")
-        yield title
-        yield Text(indent + self.glyphs.dot.join(facts), "dim")
-        yield Text()
-        for left, right, style in (
-            ("Client", "Server", "bold"),
-            (self.say(d.client.name), self.say(d.server.name), "cyan"),
-        ):
-            room = self.width - 2 * MARGIN
-            left = fit(left, room // 2 - 1, self.glyphs.more)
-            right = fit(right, room // 2 - 1, self.glyphs.more)
-            yield Text(indent + left + " " * (room - cell_len(left) - cell_len(right)) + right, style)
-        yield self.frame.line()
-
-    def failure(self) -> Iterator[Text]:
-        f = self.diagram.failure
-        if f is None:
-            return
-        yield Text(f"    FAILED {f.code}: {f.sentence}")
-
-    # Rows
+        if number is not None:
+            step = self.diagram.step(number)
+            style = f"bold {side_style(step.sender)}"
+            yield self.frame.near(step.sender, [(step.title, style)], (str(number), style))
 
     def message(self, row: MessageRow) -> Iterator[Text]:
-        number = f" {row.step} " if row.opens else ""
-        label: list[Styled] = [(" ", ""), (row.name, NAME), (" ", "")]
-        if row.opens and row.step is not None:
+        if row.opens:
+            yield from self.heading(row.step)
+        else:
             yield self.frame.line()
-            title = self.diagram.step(row.step).title
-            yield self.frame.line([(f"  {title}", "bold cyan")], left=(str(row.step), "bold cyan"))
-        yield self.frame.arrow(row.sender, label, protected=row.protected, style="")
-        yield from self.details(row.details, row.sender)
+        label = [(" ", ""), (row.name, "bold"), (" ", "")]
+        yield self.frame.arrow(row.sender, label, protected=row.protected)
+        yield from self.frame.block(self.details(row.details), row.sender)
 
-    def details(self, details: Sequence[Detail], side: Side) -> Iterator[Text]:
-        if not details:
-            return
-        room = self.frame.inside - 8
-        labels = max(len(detail.label) for detail in details)
-        values = room - labels - 2
-        block: list[list[Styled]] = []
+    def details(self, details: Sequence[Detail]) -> list[list[Styled]]:
+        """The lines under an arrow: labels in one column, values in the next."""
+        labels = max((cell_len(detail.label) for detail in details), default=0)
+        gap = labels + 2 if labels else 0
+        room = min(VALUE_WIDTH, self.frame.inside - gap - 6)
+        lines: list[list[Styled]] = []
         for detail in details:
-            for place, line in enumerate(self.value(detail, values)):
-                label = detail.label if place == 0 else ""
-                block.append([(f"{label:<{labels}}  ", LABEL), (line, "")])
-        yield from self.frame.block(block, side)
+            label = detail.label
+            values: list[Styled] = [(line, "") for line in wrap(self.listing(detail.items, room), room)]
+            if detail.why and detail.why != _SELF_EVIDENT:
+                why = say(detail.why.removeprefix("it is "), self.glyphs)
+                values += [(line, "dim italic") for line in wrap(why, room)]
+            for value in values:
+                lines.append([(f"{label:<{gap}}", FAINT), value])
+                label = ""
+        return lines
 
-    def value(self, detail: Detail, width: int) -> list[str]:
-        """The lines of a value; a long list is cut to what fits in one line."""
-        items = [self.say(item) for item in detail.items]
-        text = ", ".join(items)
-        if len(items) > 1 and cell_len(text) > width:
-            for kept in range(len(items) - 1, 0, -1):
-                text = f"{', '.join(items[:kept])} and {len(items) - kept} more"
-                if cell_len(text) <= width:
-                    break
-        if detail.why:
-            text += f" ({self.say(detail.why)})"
-        return wrap(text, width)
-
-    def say(self, text: str) -> str:
-        """``text`` in characters that may be drawn."""
-        if self.glyphs is ASCII:
-            return text.replace("…", "...").encode("ascii", "backslashreplace").decode("ascii")
+    def listing(self, items: Sequence[str], room: int, joiner: str = ", ") -> str:
+        """The items in one line; of a list that is too long only the first, and how many more there are."""
+        said = [say(item, self.glyphs) for item in items]
+        text = joiner.join(said)
+        kept = len(said) - 1
+        while kept > 0 and cell_len(text) > room:
+            text = f"{joiner.join(said[:kept])} and {len(said) - kept} more"
+            kept -= 1
         return text
 
-    def keys(self, row: KeyLine) -> Iterator[Text]:
-        self.frame.sealed |= set(row.senders)
-        what = f" encrypted from here: {row.protection}, {row.epoch} keys "
-        pad = self.frame.inside - cell_len(what)
-        shaft = self.glyphs.sealed.shaft
-        yield self.frame.line()
-        yield self.frame.line(
-            [(shaft * (pad // 2) + what + shaft * (pad - pad // 2), SEALED)],
-            rails=(self.glyphs.sealed.leaves_left_rail, self.glyphs.sealed.leaves_right_rail),
+    def cipher_change(self, row: CipherChange) -> Iterator[Text]:
+        style = "" if row.switches else FAINT
+        name = "ChangeCipherSpec" if row.switches else "ChangeCipherSpec, for middleboxes"
+        yield self.frame.arrow(
+            row.sender, [(f" {name} ", "bold" if row.switches else FAINT)], protected=False, style=style
         )
 
-    def cipher_change(self, row: CipherChange) -> Iterator[Text]:
-        yield self.frame.arrow(row.sender, [(" ChangeCipherSpec ", "dim")], protected=False, style="dim")
+    def keys(self, row: KeyLine) -> Iterator[Text]:
+        if row.epoch == "application" and len(row.senders) == 2:
+            return  # drawn with the end of the handshake
+        self.frame.sealed |= set(row.senders)
+        whose = "" if len(row.senders) == 2 else f"what the {row.senders[0]} sends is "
+        words = f" {whose}{'encrypted from here on' if row.first else 'under new keys from here on'} "
+        if len(row.senders) == 2:
+            yield self.frame.line()
+        yield self.frame.bar([(words, f"bold {SEALED}"), (f"{self.glyphs.dot.strip()} {row.protection} ", SEALED)])
 
     def note(self, row: Note) -> Iterator[Text]:
         mark = self.glyphs.note if row.ok is None else self.glyphs.yes if row.ok else self.glyphs.no
         style = GOOD if row.ok else BAD if row.ok is False else ""
-        text = f"{mark} {row.text}"
-        lines: list[list[Styled]] = [[(line, style)] for line in wrap(self.say(text), self.frame.inside - 8)]
+        room = self.frame.inside - 8
+        lines: list[list[Styled]] = [[(line, style)] for line in wrap(say(row.text, self.glyphs), room)]
         for detail in row.details:
-            lines += [
-                [(f"  {detail.label}  ", LABEL), (line, "")] for line in self.value(detail, self.frame.inside - 24)
-            ]
-        yield from self.frame.block(lines, row.side, indent=1)
+            if detail.label == "path":
+                lines += [[(line, "")] for line in wrap(self.listing(detail.items, room, self.glyphs.issued), room)]
+            else:
+                text = f"{detail.label} {self.listing(detail.items, room)}"
+                lines += [[(line, FAINT)] for line in wrap(text, room)]
+        yield from self.frame.block(lines, row.side, (mark, style))
 
     def alert(self, row: AlertRow) -> Iterator[Text]:
-        style = "dim" if row.closes else BAD
-        yield self.frame.line()
-        yield self.frame.arrow(row.sender, [(f" alert {row.name} ", style)], protected=row.protected, style=style)
+        style = FAINT if row.closes else BAD
+        if not row.closes:
+            yield self.frame.line()
+        name = row.name if row.closes else f"Alert: {row.name}"
+        yield self.frame.arrow(row.sender, [(f" {name} ", style)], protected=row.protected, style=style)
 
     def data(self, row: DataRow) -> Iterator[Text]:
-        if row.opens and row.step is not None:
-            yield self.frame.line()
-            title = self.diagram.step(row.step).title
-            yield self.frame.line([(f"  {title}", "bold cyan")], left=(str(row.step), "bold cyan"))
-        yield self.frame.arrow(row.sender, [(f" {plural(row.length, 'byte')} ", "")], protected=True, style="")
+        if row.opens:
+            yield from self.heading(row.step)
+        label: list[Styled] = [(f" {plural(row.length, 'byte')} ", "bold")]
+        yield self.frame.arrow(row.sender, label, protected=row.epoch != "plaintext")
 
     def unreadable(self, row: Unreadable) -> Iterator[Text]:
-        yield self.frame.arrow(row.sender, [(f" {row.text} ", BAD)], protected=False, style=BAD, end=self.glyphs.cut)
+        yield self.frame.line()
+        label = [(f" {row.text} ", BAD)]
+        yield self.frame.arrow(row.sender, label, protected=False, style=BAD, end=self.glyphs.cut)
 
     def cut(self, row: Cut) -> Iterator[Text]:
-        yield self.frame.arrow(row.sender, [(" connection cut ", BAD)], protected=False, style=BAD, end=self.glyphs.cut)
+        yield self.frame.line()
+        label = [(" the connection ends without close_notify ", BAD)]
+        yield self.frame.arrow(row.sender, label, protected=False, style=BAD, end=self.glyphs.cut)
 
     def done(self, row: Done) -> Iterator[Text]:
-        yield self.frame.line([("  handshake complete", GOOD)], left=(self.glyphs.yes, GOOD))
+        words = " handshake complete "
+        seconds = self.diagram.seconds
+        more = "" if seconds is None else f"in {milliseconds(seconds)} "
+        yield self.frame.line()
+        yield self.frame.bar([(words, f"bold {SEALED}"), (more, SEALED)])
 
-    _drawers: dict[type[RowType], Any] = {
-        MessageRow: message,
-        KeyLine: keys,
-        CipherChange: cipher_change,
-        Note: note,
-        AlertRow: alert,
-        DataRow: data,
-        Unreadable: unreadable,
-        Cut: cut,
-        Done: done,
-    }
+
+def _secrets(diagram: Diagram, frame: Frame) -> Iterator[Text]:
+    """The secrets that the trace holds, for whoever asked for them."""
+    if not diagram.secrets:
+        return
+    yield Text()
+    yield Text("    Secrets of this connection: who has them can read it", "bold")
+    for secret in diagram.secrets:
+        yield Text(f"    {secret.label}", FAINT)
+        for line in wrap(secret.value.hex(), frame.width - 10):
+            yield Text(f"      {line}")
+
+
+_DRAWERS: dict[type[RowType], Callable[[_Drawing, Any], Iterator[Text]]] = {
+    MessageRow: _Drawing.message,
+    CipherChange: _Drawing.cipher_change,
+    KeyLine: _Drawing.keys,
+    Note: _Drawing.note,
+    AlertRow: _Drawing.alert,
+    DataRow: _Drawing.data,
+    Unreadable: _Drawing.unreadable,
+    Cut: _Drawing.cut,
+    Done: _Drawing.done,
+}

@@ -119,17 +119,19 @@ def _client_hello(r: Reading) -> Iterable[Detail]:
     known.hellos += 1
     known.client_random = hello.random
     known.session_id = hello.session_id
-    known.server_name = printable(ext.get(x.SERVER_NAME) or "")
+    asked, protocols = ext.get(x.SERVER_NAME), ext.get(x.ALPN_OFFER)
+    known.server_name = printable(asked or "")
     versions = ext.get(x.SUPPORTED_VERSIONS) or (hello.legacy_version,)
     suites = [suite for suite in hello.cipher_suites if suite not in _SIGNALS]
+    groups, schemes = ext.get(x.SUPPORTED_GROUPS), ext.get(x.SIGNATURE_ALGORITHMS)
     shares = [share.group for share in ext.get(x.KEY_SHARES) or ()]
     yield Detail("asks for", (known.server_name or "no name (no SNI)",))
     yield Detail("versions", _names(versions))
     yield Detail("ciphers", _names(suites))
-    yield Detail("groups", _names(ext.get(x.SUPPORTED_GROUPS) or ()))
+    yield Detail("groups", _names(groups or ()))
     yield Detail("key shares", _names(shares))
-    yield Detail("signatures", _names(ext.get(x.SIGNATURE_ALGORITHMS) or ()))
-    yield Detail("ALPN", _protocols(ext.get(x.ALPN_OFFER) or ()))
+    yield Detail("signatures", _names(schemes or ()))
+    yield Detail("ALPN", _protocols(protocols or ()))
     psks = ext.get(x.PRE_SHARED_KEYS)
     if psks is not None:
         yield Detail("resumes", (plural(len(psks.identities), "ticket") + " offered",))
@@ -244,9 +246,9 @@ def _compressed_certificate(r: Reading) -> Iterable[Detail]:
 
 
 def _certificate_verify(r: Reading) -> Iterable[Detail]:
-    yield Detail("signed by", (f"the key of {r.known.leaf(r.sender)}",))
+    yield Detail("signs", ("all messages so far",))
+    yield Detail("with", (f"the private key of {r.known.leaf(r.sender)}",))
     yield Detail("scheme", (printable(r.message.algorithm),), r.why("signature_scheme"))
-    yield Detail("over", ("all messages so far",))
 
 
 def _finished(r: Reading) -> Iterable[Detail]:
@@ -259,15 +261,15 @@ def _finished(r: Reading) -> Iterable[Detail]:
 def _server_key_exchange(r: Reading) -> Iterable[Detail]:
     r.known.group = printable(r.message.group)
     yield Detail("key share", (r.known.group,), r.why("group"))
-    yield Detail("signed by", (f"the key of {r.known.leaf(r.sender)}",))
+    yield Detail("signed with", (f"the private key of {r.known.leaf(r.sender)}",))
     yield Detail("scheme", (printable(r.message.algorithm),), r.why("signature_scheme"))
 
 
 def _client_key_exchange(r: Reading) -> Iterable[Detail]:
     if r.known.rsa_key_transport:
         size = len(r.message.encrypted_premaster_secret)
-        yield Detail("premaster secret", (f"encrypted to the key of {r.known.leaf(other_side(r.sender))}",))
-        yield Detail("size", (plural(size, "byte"),))
+        yield Detail("holds", (f"the premaster secret, encrypted, {plural(size, 'byte')}",))
+        yield Detail("readable by", (f"the private key of {r.known.leaf(other_side(r.sender))} alone",))
     else:
         yield Detail("key share", (r.known.group or plural(len(r.message.public_key), "byte"),))
 

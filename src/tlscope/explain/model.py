@@ -212,6 +212,20 @@ class Failure:
     alert_to: Side | None
     evidence: dict[str, Any]
 
+    @property
+    def headline(self) -> str:
+        """Who refused whom."""
+        if self.judge is None:
+            return "the connection was cut short"
+        return f"the {self.judge} refused the {other_side(self.judge)}"
+
+    @property
+    def facts(self) -> tuple[tuple[str, str], ...]:
+        """Where it happened, by which rule, and who was told, each with its label."""
+        told = f"{self.alert}, sent to the {self.alert_to}" if self.alert and self.alert_to else ""
+        facts = (("where", self.where), ("rule", self.rfc), ("alert", told))
+        return tuple((label, value) for label, value in facts if value)
+
 
 @dataclass(frozen=True, slots=True)
 class SecretValue:
@@ -253,8 +267,10 @@ class Diagram:
     @property
     def title(self) -> str:
         """What kind of handshake it was, such as ``Mutual TLS 1.3``."""
-        kind = "Resumed" if self.resumed else "Mutual" if self.mutual else "One-way"
-        return f"{kind} {self.version}" if self.version else "TLS"
+        version = self.version or "TLS"
+        if self.seconds is None:
+            return f"{version}, failed" if self.failure is not None else f"{version}, unfinished"
+        return f"{'Resumed' if self.resumed else 'Mutual' if self.mutual else 'One-way'} {version}"
 
     def lifeline(self, side: Side) -> Lifeline:
         """The lifeline of a side."""

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from ..trace import Trace
 from .glyphs import ASCII, UNICODE
-from .ladder import Ladder
+from .ladder import ladder
 from .model import Diagram
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class _Drawing:
 
 
 def _lines(diagram: Diagram, width: int, ascii_only: bool) -> Iterator[Text]:
-    return Ladder(diagram, max(width, LEAST_WIDTH), ASCII if ascii_only else UNICODE).lines()
+    return ladder(diagram, max(width, LEAST_WIDTH), ASCII if ascii_only else UNICODE)
 
 
 def _diagram(source: Trace | Diagram) -> Diagram:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 
-__all__ = ["LIMIT", "listed", "plural", "printable"]
+__all__ = ["LIMIT", "listed", "milliseconds", "plural", "printable"]
 
 LIMIT = 200
 """Characters of one value that a drawing shows, at most."""
@@ -51,3 +51,11 @@ def listed(items: tuple[str, ...] | list[str], last: str = "and") -> str:
     if len(items) == 1:
         return items[0]
     return f"{', '.join(items[:-1])} {last} {items[-1]}"
+
+
+def milliseconds(seconds: float) -> str:
+    """A time as people read it: ``2.8 ms``, ``45 ms``, ``3.2 s``."""
+    thousandths = seconds * 1000
+    if thousandths < 10:
+        return f"{thousandths:.1f} ms"
+    return f"{thousandths:.0f} ms" if thousandths < 1000 else f"{seconds:.1f} s"
