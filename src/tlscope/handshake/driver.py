@@ -233,18 +233,19 @@ class Driver:
         self._name = message_name(kind)
         decode = waiting.decoders.get(kind) if isinstance(waiting, Expect) else None
         if decode is None:
+            self._trace(raw)
             self._refuse(self._name)
         try:
             message = decode(raw[4:])  # type: ignore[misc]
         except IllegalValue as problem:
+            self._trace(raw)
             raise self.placed(PeerViolation(violations.ILLEGAL_VALUE, message=self._name, problem=problem)) from None
         except DecodeError as problem:
+            self._trace(raw)
             raise self.placed(PeerViolation(violations.MALFORMED, message=self._name, problem=problem)) from None
         self._name = type(message).__name__
         hs.message = raw
-        if hs.sink is not None:
-            read = hs.records.read
-            hs.sink(t.Message("received", self._name, "plaintext" if read is None else read.epoch, hs.version, raw))
+        self._trace(raw)
         if type(message) not in waiting.classes:  # type: ignore[union-attr]
             self._refuse(self._name)
         if hs.transcript is not None:
@@ -271,6 +272,13 @@ class Driver:
         if error.step is None:
             error.step = Step(self.handshake.role, self.phase, self._name, self.awaiting)
         return error
+
+    def _trace(self, raw: bytes) -> None:
+        hs = self.handshake
+        if hs.sink is not None:
+            read = hs.records.read
+            epoch = "plaintext" if read is None else read.epoch
+            hs.sink(t.Message("received", self._name or "", epoch, hs.version, raw))
 
     def _refuse(self, received: str) -> None:
         expected = " or ".join(self.awaiting) or "nothing"
