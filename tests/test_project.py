@@ -26,6 +26,8 @@ LONG_FILES = {
     "wire/extensions.py": "one table: a codec for each extension, in the order of the registry",
 }
 LONG_FUNCTIONS = {
+    "cli/connect.py:connect": "the signature is the command's options and their help; the body is short",
+    "cli/serve.py:serve": "the signature is the command's options and their help; the body is short",
     "handshake/server13.py:server_handshake_13": "a flow reads in one piece, in the order of the RFC's figure",
 }
 
@@ -90,7 +92,7 @@ def test_every_public_module_says_what_it_is_for() -> None:
 
 def test_long_files_are_few_and_have_a_reason() -> None:
     long = {name for name in modules() if (SOURCE / name).read_text("utf-8").count("\n") > LONGEST_FILE}
-    assert long == LONG_FILES.keys()
+    assert long == LONG_FILES.keys(), f"over {LONGEST_FILE} lines: split it, or say why not in LONG_FILES"
 
 
 def test_long_functions_are_few_and_have_a_reason() -> None:
@@ -101,7 +103,7 @@ def test_long_functions_are_few_and_have_a_reason() -> None:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and (node.end_lineno or 0) - node.lineno + 1 > LONGEST_FUNCTION
     }
-    assert long == LONG_FUNCTIONS.keys()
+    assert long == LONG_FUNCTIONS.keys(), f"over {LONGEST_FUNCTION} lines: split it, or say why not in LONG_FUNCTIONS"
 
 
 def test_ciphers_and_key_derivation_are_used_in_crypto_alone() -> None:
@@ -162,8 +164,8 @@ def test_the_list_of_rfcs_is_the_list_of_those_cited() -> None:
         for run in re.findall(r"RFCs? ?\d{3,5}\b(?:(?:, | and |, and )\d{3,5}\b)*", path.read_text("utf-8")):
             cited.update(re.findall(r"\d{3,5}", run))
     listed = set(re.findall(r"^\| (\d{3,5}) \|", text("docs/rfcs.md"), re.MULTILINE))
-    assert listed - cited == set(), "listed and cited nowhere"
-    assert cited - listed == set(), "cited and not listed"
+    assert listed - cited == set(), "docs/rfcs.md lists these, and no source cites them"
+    assert cited - listed == set(), "give each a row in docs/rfcs.md"
 
 
 def test_names_of_test_files_are_unique() -> None:
