@@ -61,7 +61,7 @@ def make_crl(
         builder = builder.add_extension(x509.CRLNumber(number), critical=False)
     for value, critical in extra:
         builder = builder.add_extension(value, critical)
-    return builder.sign(key, signature_hash(key)).public_bytes(Encoding.PEM)  # type: ignore[arg-type]
+    return builder.sign(key, signature_hash(key)).public_bytes(Encoding.PEM)
 
 
 def _entry(revocation: Revocation) -> x509.RevokedCertificate:

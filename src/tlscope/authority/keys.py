@@ -61,7 +61,7 @@ def can_decrypt(key: object) -> bool:
     return isinstance(key, rsa.RSAPrivateKey)
 
 
-def signature_hash(key: object) -> hashes.HashAlgorithm | None:
+def signature_hash(key: object) -> hashes.SHA256 | hashes.SHA384 | hashes.SHA512 | None:
     """The hash that a certificate is signed with under this key; None where the signature brings its own."""
     if isinstance(key, ec.EllipticCurvePrivateKey):
         return hashes.SHA512() if key.key_size > 384 else hashes.SHA384() if key.key_size > 256 else hashes.SHA256()

@@ -19,6 +19,7 @@ from cryptography.x509.oid import (
 )
 
 from .keys import signature_hash
+from .sha1 import sign_with_sha1
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
@@ -39,8 +40,7 @@ USAGES: dict[str, ObjectIdentifier] = {
 }
 """Extended key usages by the names of RFC 5280 section 4.2.1.12."""
 
-_HASHES: dict[str, hashes.HashAlgorithm] = {
-    "sha1": hashes.SHA1(),  # noqa: S303
+_HASHES: dict[str, hashes.SHA256 | hashes.SHA384 | hashes.SHA512] = {
     "sha256": hashes.SHA256(),
     "sha384": hashes.SHA384(),
     "sha512": hashes.SHA512(),
@@ -128,8 +128,10 @@ def build(
     )
     for value, critical in _extensions(spec, public_key, issuer_key, issuer):
         builder = builder.add_extension(value, critical)
+    if spec.signature_hash == "sha1":
+        return sign_with_sha1(builder.sign(issuer_key, signature_hash(issuer_key)), issuer_key)
     algorithm = signature_hash(issuer_key) if spec.signature_hash is None else _HASHES[spec.signature_hash]
-    return builder.sign(issuer_key, algorithm)  # type: ignore[arg-type]  # SHA-1 is not in its list of hashes
+    return builder.sign(issuer_key, algorithm)
 
 
 def _extensions(

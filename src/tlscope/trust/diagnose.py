@@ -30,7 +30,7 @@ from .reasons import (
     UnknownIssuer,
     UntrustedRoot,
 )
-from .rules import Case, extension, path_fault
+from .rules import Case, extension, path_fault, weakly_signed
 
 __all__ = ["diagnose"]
 
@@ -97,6 +97,8 @@ class _Walk:
         if self.signatures >= _MAX_SIGNATURES:
             return False
         self.signatures += 1
+        if weakly_signed(certificate):
+            return _key_named(certificate, issuer) is not False  # such a signature is neither believed nor verified
         try:
             certificate.verify_directly_issued_by(issuer)
         except (InvalidSignature, TypeError, ValueError):

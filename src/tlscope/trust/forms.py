@@ -8,6 +8,7 @@ from typing import NamedTuple
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
+from .oids import oid_name
 from .reasons import NotRFC5280
 from .rules import Case, Path, extension
 
@@ -83,7 +84,7 @@ def _breaches(certificate: x509.Certificate, *, is_issuer: bool, is_anchor: bool
     yield from (_of_issuer if is_issuer else _of_leaf)(certificate)
     for one in certificate.extensions:
         if one.critical and not isinstance(one.value, tuple(_KNOWN_CRITICAL)):
-            name = getattr(one.oid, "_name", "") or one.oid.dotted_string
+            name = oid_name(one.oid)
             yield _Breach(f"its extension {name} is critical, and this is not understood or not allowed", "4.2")
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from cryptography import x509
 
 from .files import CERTIFICATE_LABELS, Block, Source, read_blocks, read_file
+from .oids import oid_name
 from .reasons import Place, Reason, RevocationUnknown, Revoked
 
 if TYPE_CHECKING:
@@ -194,7 +195,7 @@ def _unusable(source: Source, fault: str) -> ConfigError:
 
 def _critical(extensions: x509.Extensions) -> list[str]:
     """No critical extension of a list or of an entry is processed, so the names of all of them."""
-    return [getattr(one.oid, "_name", "") or one.oid.dotted_string for one in extensions if one.critical]
+    return [oid_name(one.oid) for one in extensions if one.critical]
 
 
 def _has(extensions: x509.Extensions, kind: type[x509.ExtensionType]) -> bool:

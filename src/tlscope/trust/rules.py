@@ -20,6 +20,7 @@ from ..crypto.signatures import describe_key, schemes_for
 from .anchors import TrustAnchors
 from .constraints import first_breach
 from .names import PeerNames, ServerName, near_miss
+from .oids import oid_name
 from .policy import VerificationPolicy
 from .reasons import (
     AddressMismatch,
@@ -40,7 +41,7 @@ from .reasons import (
     WrongPurpose,
 )
 
-__all__ = ["Case", "Path", "extension", "leaf_fault", "path_fault"]
+__all__ = ["Case", "Path", "extension", "leaf_fault", "path_fault", "weakly_signed"]
 
 Path = Sequence[x509.Certificate]
 """Certificates from the leaf to a trust anchor."""
@@ -107,6 +108,14 @@ def extension(certificate: x509.Certificate, kind: type[_E]) -> x509.Extension[_
         return certificate.extensions.get_extension_for_class(kind)
     except x509.ExtensionNotFound:
         return None
+
+
+def weakly_signed(certificate: x509.Certificate) -> bool:
+    """Whether the signature on a certificate is made with a hash that can be forged."""
+    try:
+        return isinstance(certificate.signature_hash_algorithm, hashes.SHA1 | hashes.MD5)
+    except UnsupportedAlgorithm:
+        return False
 
 
 def leaf_fault(case: Case, path: Path) -> Reason | None:
@@ -184,17 +193,10 @@ def _issuers(case: Case, path: Path) -> Reason | None:
 
 def _signatures(case: Case, path: Path) -> Reason | None:
     for certificate in path[:-1]:
-        oid = certificate.signature_algorithm_oid
-        if oid in _STRONG_SIGNATURES:
+        if certificate.signature_algorithm_oid in _STRONG_SIGNATURES:
             continue
-        try:
-            algorithm = certificate.signature_hash_algorithm
-        except UnsupportedAlgorithm:
-            algorithm = None
-        name = getattr(oid, "_name", None) or oid.dotted_string
-        if isinstance(algorithm, hashes.SHA1 | hashes.MD5):
-            return WeakSignature(**case.about(certificate), algorithm=name)
-        return UnsupportedSignature(**case.about(certificate), algorithm=name)
+        kind = WeakSignature if weakly_signed(certificate) else UnsupportedSignature
+        return kind(**case.about(certificate), algorithm=oid_name(certificate.signature_algorithm_oid))
     return None
 
 
@@ -269,7 +271,7 @@ def _purposes(case: Case, path: Path) -> Reason | None:
             continue
         if certificate is path[-1] and len(path) > 1:
             continue  # an anchor is trusted for what its owner says
-        found = tuple(getattr(oid, "_name", None) or oid.dotted_string for oid in usages.value)
+        found = tuple(oid_name(oid) for oid in usages.value)
         return WrongPurpose(**case.about(certificate), usages=found, needed="serverAuth" if server else "clientAuth")
     usage = extension(path[0], x509.KeyUsage)
     if usage is not None and not getattr(usage.value, KEY_USAGES[case.key_usage]):

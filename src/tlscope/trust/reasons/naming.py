@@ -21,8 +21,8 @@ class NameMismatch(Reason):
     hint: str = ""
 
     def _say(self) -> str:
-        found = f"it is for {listed(self.names)}" if self.names else "it names no host"
-        return f"{found}, not for {self.asked}" + (f" ({self.hint})" if self.hint else "")
+        found = f"it is for {listed(self.names)}, not" if self.names else "it names no host, so it is not"
+        return f"{found} for {self.asked}" + (f" ({self.hint})" if self.hint else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,7 @@ class CommonNameOnly(Reason):
 
     def _say(self) -> str:
         return (
-            f"it has no subjectAltName, only the common name {shown(self.common_name)!r}, which no longer counts as a "
+            f"it has no subjectAltName, only the common name {shown(self.common_name)}, which no longer counts as a "
             f"host's name (browsers, Go and Java refuse it too; curl and Python's ssl still fall back to it): "
             f"reissue it with {self.asked} as a subjectAltName"
         )
