@@ -304,7 +304,8 @@ class _Connection:
             message = hs.reassembly.next_message()
             if message is not None:
                 self._driver.deliver(message)
-                self._after_step()
+                if self._driver.finished:
+                    self._after_step()
                 continue
             record = records.next_record()
             if record is None:

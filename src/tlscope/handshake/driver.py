@@ -200,14 +200,11 @@ class Driver:
         self.phase = phase
         self.result: Any = None
         self.finished = False
+        self.decision: Decision[Any] | None = None
+        """The decision that the flow waits for, if it does."""
         self._flow: Flow[Any] | None = None
         self._waiting: Expect | Decision[Any] | None = None
         self._name: str | None = None
-
-    @property
-    def decision(self) -> Decision[Any] | None:
-        """The decision that the flow waits for, if it does."""
-        return self._waiting if isinstance(self._waiting, Decision) else None
 
     @property
     def awaiting(self) -> tuple[str, ...]:
@@ -292,11 +289,12 @@ class Driver:
 
     def _advance(self, step: Callable[[], Expect | Decision[Any]]) -> None:
         try:
-            self._waiting = step()
+            self._waiting = waiting = step()
             self._name = None
+            self.decision = waiting if isinstance(waiting, Decision) else None
         except StopIteration as end:
-            self.result, self.finished, self._waiting, self._flow = end.value, True, None, None
-            self._name = None
+            self.result, self.finished = end.value, True
+            self._waiting = self._flow = self._name = self.decision = None
         except TLSError as error:
             raise self.placed(error) from error.__cause__
         except DecodeError as problem:

@@ -151,6 +151,7 @@ class VerifyPeer(Decision["VerifiedPeer | None"]):
 Flow = Generator[Expect | Decision[Any], Any, T]
 
 
+@lru_cache(maxsize=256)
 def message_name(kind: int) -> str:
     """The RFC's name of a handshake message, such as ``ClientHello``, from its type."""
     known = HandshakeType.of(kind)

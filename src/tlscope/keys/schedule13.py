@@ -32,7 +32,7 @@ def _label(length: int, label: bytes) -> bytes:
 
 def expand_label(hash: Hash, secret: bytes, label: bytes, context: bytes, length: int) -> bytes:
     """HKDF-Expand-Label (section 7.1) to ``length`` bytes."""
-    return hash.expand(secret, _label(length, label) + len(context).to_bytes(1, "big") + context, length)
+    return hash.expand(secret, b"%b%c%b" % (_label(length, label), len(context), context), length)
 
 
 @lru_cache(maxsize=8)

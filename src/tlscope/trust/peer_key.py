@@ -20,11 +20,15 @@ __all__ = ["PeerKey"]
 class PeerKey:
     """A certificate's public key: which schemes it can make, and whether a signature fits."""
 
-    __slots__ = ("_key", "_pss_only")
+    __slots__ = ("_key", "_pss_only", "kind")
 
     def __init__(self, key: Any, *, pss_only: bool = False) -> None:
         self._key = key
         self._pss_only = pss_only
+        self.kind = signatures.key_kind(key, pss_only=pss_only)
+        """As ``crypto.signatures.key_kind`` names it: ``ec:secp256r1``, ``rsa``, ``rsa-pss``, ``ed25519``, ..."""
+        if not self.kind:
+            raise ValueError(f"no signature scheme of TLS uses a key of type {type(key).__name__}")
 
     @classmethod
     def from_certificate(cls, certificate: x509.Certificate | bytes) -> PeerKey:
@@ -36,20 +40,15 @@ class PeerKey:
             key = certificate.public_key()
         except Exception as problem:  # unknown algorithms have errors of their own, all mean the same here
             raise ValueError(str(problem) or type(problem).__name__) from problem
-        return cls(_usable(key), pss_only=pss_only)
+        return cls(key, pss_only=pss_only)
 
     @classmethod
     def of(cls, peer: VerifiedPeer) -> PeerKey:
         """The key of a peer whose chain was accepted. Raises ``ValueError`` for one that TLS has no signatures for."""
-        return cls(_usable(peer.public_key), pss_only=peer.pss_only)
+        return cls(peer.public_key, pss_only=peer.pss_only)
 
     def __str__(self) -> str:
         return signatures.describe_key(self._key, pss_only=self._pss_only)
-
-    @property
-    def kind(self) -> str:
-        """As ``crypto.signatures.key_kind`` names it: ``ec:secp256r1``, ``rsa``, ``rsa-pss``, ``ed25519``, ..."""
-        return signatures.key_kind(self._key, pss_only=self._pss_only)
 
     def can_make(self, scheme: SignatureScheme, *, tls13: bool = True) -> bool:
         """Whether a key of this kind makes signatures of this scheme."""
@@ -69,9 +68,3 @@ class PeerKey:
     def encrypt_premaster_secret(self, secret: bytes) -> bytes:
         """RSAES-PKCS1-v1_5 to this key (RFC 5246 section 7.4.7.1). Raises ``ValueError`` for a key that is not RSA."""
         return rsa_encrypt(self._key, secret)
-
-
-def _usable(key: Any) -> Any:
-    if not signatures.key_kind(key):
-        raise ValueError(f"no signature scheme of TLS uses a key of type {type(key).__name__}")
-    return key

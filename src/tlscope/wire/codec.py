@@ -58,7 +58,11 @@ class Reader:
 
     def u16(self) -> int:
         """Two bytes, big-endian."""
-        return int.from_bytes(self.take(2), "big")
+        position = self._position
+        if position + 2 > self._end:
+            raise DecodeError(f"2 bytes are due and {self._end - position} are there")
+        self._position = position + 2
+        return self._data[position] << 8 | self._data[position + 1]
 
     def u24(self) -> int:
         """Three bytes, big-endian."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 from .codec import DecodeError, IllegalValue, Reader, u8, u16, u16_list, u32, vec8, vec16, vec24
@@ -40,19 +41,33 @@ class ExtensionForm(Generic[T]):
 
     def read(self, body: bytes) -> T:
         """The value in a body. Raises ``DecodeError``, also for bytes left over."""
-        reader = Reader(body)
-        value = self.decode(reader)
-        reader.end()
-        return value
+        if len(body) <= _REMEMBERED_LENGTH:
+            value: T = _remembered(self.decode, body)
+            return value
+        return _read(self.decode, body)
+
+
+_REMEMBERED_LENGTH = 64
+"""Bodies up to this many bytes, which are mostly the same from one connection to the next, are decoded once."""
+
+
+def _read(decode: Callable[[Reader], T], body: bytes) -> T:
+    reader = Reader(body)
+    value = decode(reader)
+    reader.end()
+    return value
+
+
+_remembered = lru_cache(maxsize=512)(_read)
 
 
 class Extensions:
     """The extensions of one message, in order, each as it stood on the wire and as the value it means."""
 
-    __slots__ = ("_values", "items")
+    __slots__ = ("_raw", "_values")
 
     def __init__(self, items: Iterable[tuple[int, bytes]] = ()) -> None:
-        self.items: tuple[tuple[int, bytes], ...] = tuple(items)
+        self._raw: dict[int, bytes] = dict(items)
         self._values: dict[int, Any] = {}
 
     @classmethod
@@ -61,47 +76,53 @@ class Extensions:
 
         Raises ``DecodeError`` for a malformed one and for one that stands there twice.
         """
-        reader = Reader(body)
-        items = []
-        values: dict[int, Any] = {}
-        seen: set[int] = set()
-        while reader.remaining:
-            kind = reader.u16()
-            data = reader.vec16()
-            if kind in seen:
+        extensions = cls()
+        raw, values = extensions._raw, extensions._values
+        position, end = 0, len(body)
+        while position < end:
+            start = position + 4
+            if start > end:
+                raise DecodeError("it ends in the middle of an extension's header")
+            kind = body[position] << 8 | body[position + 1]
+            position = start + (body[position + 2] << 8 | body[position + 3])
+            if position > end:
+                raise DecodeError(f"its extension {ExtensionType.of(kind)} is longer than what is left")
+            if kind in raw:
                 raise IllegalValue(f"the extension {ExtensionType.of(kind)} stands there twice")
-            seen.add(kind)
+            data = raw[kind] = body[start:position]
             form = forms.get(kind)
             if form is not None:
                 try:
                     values[kind] = form.read(data)
                 except DecodeError as problem:
                     raise type(problem)(f"its extension {form.type} is malformed: {problem}") from None
-            items.append((kind, data))
-        extensions = cls(items)
-        extensions._values = values
         return extensions
 
     def get(self, form: ExtensionForm[T]) -> T | None:
         """The value of an extension, None where it is absent."""
-        if form.type in self._values:
-            value: T = self._values[form.type]
-            return value
-        for kind, data in self.items:
-            if kind == form.type:
-                value = form.read(data)
-                self._values[kind] = value
-                return value
-        return None
+        kind = form.type
+        if kind in self._values:
+            known: T = self._values[kind]
+            return known
+        data = self._raw.get(kind)
+        if data is None:
+            return None
+        value = self._values[kind] = form.read(data)
+        return value
+
+    @property
+    def items(self) -> tuple[tuple[int, bytes], ...]:
+        """Types and bodies, in order."""
+        return tuple(self._raw.items())
 
     def __contains__(self, kind: int) -> bool:
-        return any(kind == present for present, _ in self.items)
+        return kind in self._raw
 
     def __iter__(self) -> Iterator[tuple[int, bytes]]:
-        return iter(self.items)
+        return iter(self._raw.items())
 
     def __len__(self) -> int:
-        return len(self.items)
+        return len(self._raw)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Extensions) and self.items == other.items
@@ -110,26 +131,28 @@ class Extensions:
         return hash(self.items)
 
     def __repr__(self) -> str:
-        return f"Extensions({', '.join(str(ExtensionType.of(kind)) for kind, _ in self.items)})"
+        return f"Extensions({', '.join(str(ExtensionType.of(kind)) for kind in self._raw)})"
 
     @property
     def types(self) -> tuple[int, ...]:
         """The extensions' types, in order."""
-        return tuple(kind for kind, _ in self.items)
+        return tuple(self._raw)
 
     def with_(self, *items: tuple[int, bytes]) -> Extensions:
         """These extensions with ``items`` in place of those of the same types, new ones at the end."""
-        new = dict(items)
-        kept = [(kind, new.pop(kind, data)) for kind, data in self.items]
-        return Extensions(kept + list(new.items()))
+        return Extensions({**self._raw, **dict(items)}.items())
 
     def without(self, *kinds: int) -> Extensions:
         """These extensions less those of the given types."""
-        return Extensions((kind, data) for kind, data in self.items if kind not in kinds)
+        return Extensions((kind, data) for kind, data in self._raw.items() if kind not in kinds)
 
     def encode(self) -> bytes:
         """The vector of extensions behind its two-byte length."""
-        return vec16(b"".join([u16(kind) + vec16(data) for kind, data in self.items]))
+        parts = [
+            b"%b%b%b" % (kind.to_bytes(2, "big"), len(data).to_bytes(2, "big"), data)
+            for kind, data in self._raw.items()
+        ]
+        return vec16(b"".join(parts))
 
 
 @dataclass(frozen=True, slots=True)

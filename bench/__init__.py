@@ -1,0 +1,1 @@
+"""Measurements against the standard library's ``ssl``: ``make bench``."""
