@@ -26,6 +26,7 @@ from .model import (
     Note,
     RowType,
     SecretValue,
+    SharedSecret,
     Side,
     Unreadable,
     other_side,
@@ -51,6 +52,9 @@ _DRAWN_WITH_A_MESSAGE = frozenset(
     )
 )
 """Topics of choices whose outcome stands in a message, which is where their reason is drawn."""
+
+_LABEL_12 = "CLIENT_RANDOM"
+"""What the key log calls the master secret of TLS 1.2 (RFC 9850 section 2.2)."""
 
 _UNREADABLE = {
     "tampered": "a record that its keys do not open",
@@ -137,7 +141,8 @@ class _Builder:
 
     def change_cipher_spec(self, index: int, event: t.ChangeCipherSpecEvent) -> None:
         sender, switches = self.sender(event), event.meaning == "keys"
-        row = CipherChange(event=index, time=self.time(event), sender=sender, switches=switches)
+        step, opens = self.steps.cipher_change(sender, self.known) if switches else (None, False)
+        row = CipherChange(event=index, time=self.time(event), sender=sender, switches=switches, step=step, opens=opens)
         last = self.rows[-1] if self.rows else None
         # Whoever receives one changes keys before it is traced; drawn, the cause comes before the effect.
         if switches and isinstance(last, KeyLine) and last.senders == (sender,):
@@ -178,7 +183,7 @@ class _Builder:
 
     def choice(self, index: int, event: t.Choice) -> None:
         topic, why = printable(event.topic), printable(event.why)
-        if topic in _DRAWN_WITH_A_MESSAGE:
+        if topic in _DRAWN_WITH_A_MESSAGE or (topic == "resumption" and event.chosen == "resumed"):
             # What the other side chose is no news: the message that says so has just been drawn.
             if not why.startswith("the server "):
                 self.known.why[topic] = why
@@ -187,7 +192,7 @@ class _Builder:
             Detail("offered", tuple(map(printable, event.offered))),
             Detail("configured", tuple(map(printable, event.configured))),
         )
-        text = f"{topic.replace('_', ' ')}: {printable(event.chosen)}, because {why}"
+        text = f"{topic.replace('_', ' ')}: {printable(event.chosen)}; {why}"
         self._note(index, event, "decision", text, None, *details)
 
     def verified(self, index: int, event: t.CertificatesVerified) -> None:
@@ -197,8 +202,8 @@ class _Builder:
         anchors = Detail("against", (printable(event.anchors),) if event.anchors else ())
         if event.ok:
             path = [summarize(der) for der in event.chain]
-            shown = [one.subject if place else one.name for place, one in enumerate(path)]
-            if event.anchor and (not shown or printable(event.anchor) != path[-1].subject):
+            shown = [one.authority if place else one.name for place, one in enumerate(path)]
+            if event.anchor and printable(event.anchor) not in [one.subject for one in path]:
                 shown.append(printable(event.anchor))
             who = printable(event.name) or (path[0].name if path else self.known.leaf(whose))
             text = f"the certificate is good for {who}"
@@ -212,8 +217,7 @@ class _Builder:
     def signature(self, index: int, event: t.SignatureChecked) -> None:
         if event.direction == "sent":
             return  # the message that carries it says so
-        fits = "fits, checked with" if event.ok else "does not fit"
-        text = f"the signature {fits} the public key in the certificate"
+        text = f"signature {'checked with' if event.ok else 'does not fit'} the public key in the certificate"
         self._note(index, event, "signature", text, bool(event.ok))
 
     def _note(self, index: int, event: TraceEvent, kind: str, text: str, ok: bool | None, *details: Detail) -> None:
@@ -224,6 +228,9 @@ class _Builder:
     def secret(self, index: int, event: t.Secret) -> None:
         if event.value is not None:
             self.secrets.append(SecretValue(index, printable(event.label), event.value))
+        if event.label == _LABEL_12:
+            inputs = tuple(map(printable, event.inputs))
+            self.rows.append(SharedSecret(event=index, time=self.time(event), name="master secret", inputs=inputs))
 
     def alert(self, index: int, event: t.AlertEvent) -> None:
         closes = event.description == 0
@@ -300,9 +307,13 @@ class _Builder:
         """What has come together."""
         known, done = self.known, self.done
         sides: tuple[Side, Side] = ("client", "server")
+        # A resumed handshake shows no certificates; who the two are was settled in the one before it.
+        facts = {} if done is None else done.facts
+        fact = facts.get("identity" if self.role == "client" else "peer", "")
+        shown = {side: known.leaf(side) if side in known.proven else "" for side in sides}
         names = {
-            "client": client or (known.leaf("client") if "client" in known.proven else ""),
-            "server": server or known.server_name or self.asked_name or known.leaf("server").removeprefix("the server"),
+            "client": client or shown["client"] or fact,
+            "server": server or known.server_name or self.asked_name or shown["server"],
         }
         lines = [Lifeline(side, names[side], side == self.role) for side in sides]
         seconds = None

@@ -27,6 +27,7 @@ class CertificateSummary:
     """
 
     subject: str = ""
+    common_name: str = ""
     issuer: str = ""
     names: tuple[str, ...] = ()
     not_before: datetime | None = None
@@ -38,6 +39,11 @@ class CertificateSummary:
     def name(self) -> str:
         """The first name."""
         return self.names[0] if self.names else self.subject
+
+    @property
+    def authority(self) -> str:
+        """What a CA is called."""
+        return self.common_name or self.subject
 
     @property
     def self_signed(self) -> bool:
@@ -53,6 +59,7 @@ def summarize(der: bytes) -> CertificateSummary:
         names = PeerNames.of(certificate)
         return CertificateSummary(
             subject=printable(names.subject),
+            common_name=printable(names.common_name or ""),
             issuer=printable(certificate.issuer.rfc4514_string()),
             names=tuple(printable(name) for name in names) or _common(names),
             not_before=certificate.not_valid_before_utc,

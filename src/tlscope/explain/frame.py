@@ -69,6 +69,12 @@ class Frame:
         """The style of a rail."""
         return SEALED if side in self.sealed else ""
 
+    def clip(self, content: Sequence[Styled], room: int) -> Sequence[Styled]:
+        """``content`` as it is where it fits; else what fits of it."""
+        if columns(content) <= room:
+            return content
+        return [(fit("".join(part for part, _ in content), room, self.glyphs.more), content[0][1])]
+
     def line(
         self,
         content: Iterable[Styled] = (),
@@ -95,6 +101,7 @@ class Frame:
 
     def near(self, side: Side, content: Sequence[Styled], mark: Styled = ("", ""), indent: int = 3) -> Text:
         """A line whose content stands near one rail, with a mark in the margin beside it."""
+        content = self.clip(content, self.inside - indent)
         if side == "client":
             return self.line([(" " * indent, ""), *content], left=mark)
         return self.line([(" " * (self.inside - indent - columns(content)), ""), *content], right=mark)
@@ -104,7 +111,7 @@ class Frame:
 
         ``style`` is for the whole shaft; a faint one is drawn with a faint shaft.
         """
-        glyphs = self.glyphs
+        glyphs, label = self.glyphs, self.clip(label, self.inside - 4)
         pipe = glyphs.sealed if protected else glyphs.mixed if sender in self.sealed else glyphs.open
         shaft = style or (SEALED if protected else "")
         stroke = glyphs.faint if style == "dim" and not protected else pipe.shaft
@@ -123,9 +130,18 @@ class Frame:
             yield self.near(side, [*line, (" " * (widest - columns(line)), "")], mark)
             mark = ("", "")
 
-    def bar(self, content: Sequence[Styled], style: str = SEALED) -> Text:
-        """A line from rail to rail with something in its middle."""
-        pipe = self.glyphs.sealed
-        room = self.inside - columns(content)
-        parts = [(pipe.shaft * (room // 2), style), *content, (pipe.shaft * (room - room // 2), style)]
-        return self.line(parts, rails=(pipe.leaves_left_rail, pipe.leaves_right_rail))
+    def bar(self, content: Sequence[Styled], style: str = SEALED, stroke: str = "") -> Text:
+        """A line from rail to rail with something in its middle; with a ``stroke`` of its own it leaves the rails alone."""
+        pipe, content = self.glyphs.sealed, self.clip(content, self.inside - 4)
+        room, shaft = self.inside - columns(content), stroke or pipe.shaft
+        parts = [(shaft * (room // 2), style), *content, (shaft * (room - room // 2), style)]
+        return self.line(parts, rails=("", "") if stroke else (pipe.leaves_left_rail, pipe.leaves_right_rail))
+
+    def branch(self, side: Side, content: Sequence[Styled]) -> Text:
+        """A short line from one rail, with something at its end."""
+        pipe, content = self.glyphs.sealed, self.clip(content, self.inside - 4)
+        shaft = (pipe.shaft * 2, SEALED)
+        if side == "client":
+            return self.line([shaft, *content], rails=(pipe.leaves_left_rail, ""))
+        before = (" " * (self.inside - 2 - columns(content)), "")
+        return self.line([before, *content, shaft], rails=("", pipe.leaves_right_rail))

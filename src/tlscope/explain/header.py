@@ -15,6 +15,9 @@ from .words import milliseconds
 __all__ = ["failure_box", "footer", "header"]
 
 
+_NAMELESS = {"client": "anonymous", "server": "unknown"}
+
+
 def say(text: str, glyphs: Glyphs) -> str:
     """``text`` in characters that may be drawn."""
     if glyphs is not ASCII:
@@ -29,7 +32,7 @@ def header(diagram: Diagram, frame: Frame) -> Iterator[Text]:
     title = diagram.title
     suite = diagram.cipher_suite
     least = max(cell_len(title), min(cell_len(suite), 24)) + 4
-    names = [say(line.name, glyphs) for line in (diagram.client, diagram.server)]
+    names = [say(line.name, glyphs) or _NAMELESS[line.side] for line in (diagram.client, diagram.server)]
     most = (frame.width - 2 * (MARGIN - 2) - least) // 2 - 4
     inner = min(most, max(6, *map(cell_len, names)))
     boxes = [
@@ -81,7 +84,7 @@ def _box(line: Lifeline, name: str, inner: int, glyphs: Glyphs) -> list[Text]:
     return [
         Text(f"{box.top_left}{box.flat * (inner + 2)}{box.top_right}", style),
         row(line.side.capitalize(), f"bold {style}"),
-        row(name, style),
+        row(name, style if line.name else FAINT),
         Text(f"{box.bottom_left}{''.join(floor)}{box.bottom_right}", style),
     ]
 
@@ -96,7 +99,7 @@ def footer(diagram: Diagram, frame: Frame) -> Iterator[Text]:
     if frame.sealed:
         legend += f"   {glyphs.sealed.shaft * 2} encrypted"
     seen = f"as the {diagram.role} saw it"
-    gap = frame.width - 2 * MARGIN - cell_len(legend) - cell_len(seen)
+    gap = max(2, frame.width - 2 * MARGIN - cell_len(legend) - cell_len(seen))
     yield Text(f"{' ' * MARGIN}{legend}{' ' * gap}{seen}", FAINT, no_wrap=True, overflow="ignore")
 
 
@@ -121,6 +124,7 @@ def failure_box(diagram: Diagram, frame: Frame) -> Iterator[Text]:
         return text
 
     yield Text()
+    code = fit(failure.code, inner - 4, glyphs.more)
     yield edge(box.top_left, box.flat, f" {glyphs.no} {failure.headline} ", "", box.top_right)
     yield row()
     for line in wrap(say(failure.sentence, glyphs), inner):
@@ -129,4 +133,4 @@ def failure_box(diagram: Diagram, frame: Frame) -> Iterator[Text]:
     for label, value in failure.facts:
         for place, line in enumerate(wrap(say(value, glyphs), inner - 8)):
             yield row(line, "", f"{'' if place else label:<8}")
-    yield edge(box.bottom_left, "", f" {failure.code} ", box.flat, box.bottom_right)
+    yield edge(box.bottom_left, "", f" {code} ", box.flat, box.bottom_right)

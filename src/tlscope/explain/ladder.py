@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
 from typing import Any
 
 from rich.cells import cell_len
@@ -23,14 +24,18 @@ from .model import (
     MessageRow,
     Note,
     RowType,
+    SharedSecret,
     Unreadable,
 )
-from .words import milliseconds, plural
+from .words import LIMIT, listed, milliseconds, plural, printable
 
 __all__ = ["ladder"]
 
-VALUE_WIDTH = 46
-"""Columns that the values under an arrow take, at most: short lines keep the other side free."""
+PROSE_WIDTH = 46
+"""Columns that a reason takes, at most: short lines keep the other side free."""
+
+MOST_TURNS = 8
+"""Rows of application data one after the other that are drawn each; of more, the first and the last."""
 
 _SELF_EVIDENT = "it is the only one"
 
@@ -40,8 +45,14 @@ def ladder(diagram: Diagram, width: int, glyphs: Glyphs) -> Iterator[Text]:
     frame = Frame(width, glyphs)
     yield from header(diagram, frame)
     drawing = _Drawing(diagram, frame)
-    for row in diagram.rows:
-        yield from _DRAWERS[type(row)](drawing, row)
+    for is_data, group in groupby(diagram.rows, lambda row: isinstance(row, DataRow)):
+        rows = list(group)
+        few = is_data and len(rows) > MOST_TURNS
+        for row in rows[: MOST_TURNS - 2] if few else rows:
+            yield from _DRAWERS[type(row)](drawing, row)
+        if few:
+            yield from drawing.more_data([row for row in rows[MOST_TURNS - 2 : -1] if isinstance(row, DataRow)])
+            yield from _DRAWERS[DataRow](drawing, rows[-1])
     yield from footer(diagram, frame)
     yield from failure_box(diagram, frame)
     yield from _secrets(diagram, frame)
@@ -76,55 +87,67 @@ class _Drawing:
         """The lines under an arrow: labels in one column, values in the next."""
         labels = max((cell_len(detail.label) for detail in details), default=0)
         gap = labels + 2 if labels else 0
-        room = min(VALUE_WIDTH, self.frame.inside - gap - 6)
+        room = self.frame.inside - gap - 6
         lines: list[list[Styled]] = []
         for detail in details:
             label = detail.label
             values: list[Styled] = [(line, "") for line in wrap(self.listing(detail.items, room), room)]
             if detail.why and detail.why != _SELF_EVIDENT:
                 why = say(detail.why.removeprefix("it is "), self.glyphs)
-                values += [(line, "dim italic") for line in wrap(why, room)]
+                values += [(line, "dim italic") for line in wrap(why, min(room, PROSE_WIDTH))]
             for value in values:
                 lines.append([(f"{label:<{gap}}", FAINT), value])
                 label = ""
         return lines
 
-    def listing(self, items: Sequence[str], room: int, joiner: str = ", ") -> str:
+    def listing(self, items: Sequence[str], room: int) -> str:
         """The items in one line; of a list that is too long only the first, and how many more there are."""
         said = [say(item, self.glyphs) for item in items]
-        text = joiner.join(said)
+        text = ", ".join(said)
         kept = len(said) - 1
         while kept > 0 and cell_len(text) > room:
-            text = f"{joiner.join(said[:kept])} and {len(said) - kept} more"
+            text = f"{', '.join(said[:kept])} and {len(said) - kept} more"
             kept -= 1
         return text
 
     def cipher_change(self, row: CipherChange) -> Iterator[Text]:
-        style = "" if row.switches else FAINT
-        name = "ChangeCipherSpec" if row.switches else "ChangeCipherSpec, for middleboxes"
-        yield self.frame.arrow(
-            row.sender, [(f" {name} ", "bold" if row.switches else FAINT)], protected=False, style=style
-        )
+        if row.switches:
+            yield from self.heading(row.step) if row.opens else [self.frame.line()]
+            yield self.frame.arrow(row.sender, [(" ChangeCipherSpec ", "bold")], protected=False)
+        else:
+            label = [(" ChangeCipherSpec, for middleboxes ", FAINT)]
+            yield self.frame.arrow(row.sender, label, protected=False, style=FAINT)
 
     def keys(self, row: KeyLine) -> Iterator[Text]:
         if row.epoch == "application" and len(row.senders) == 2:
             return  # drawn with the end of the handshake
         self.frame.sealed |= set(row.senders)
-        whose = "" if len(row.senders) == 2 else f"what the {row.senders[0]} sends is "
-        words = f" {whose}{'encrypted from here on' if row.first else 'under new keys from here on'} "
+        words = "encrypted from here on" if row.first else "new keys from here on"
+        what: list[Styled] = [(f" {words}", f"bold {SEALED}"), (f"{self.glyphs.dot}{row.protection} ", SEALED)]
         if len(row.senders) == 2:
             yield self.frame.line()
-        yield self.frame.bar([(words, f"bold {SEALED}"), (f"{self.glyphs.dot.strip()} {row.protection} ", SEALED)])
+            yield self.frame.bar(what)
+        else:
+            yield self.frame.branch(row.senders[0], what)
+
+    def shared_secret(self, row: SharedSecret) -> Iterator[Text]:
+        yield self.frame.line()
+        yield self.frame.bar([(f" {row.name} on both sides ", "bold")], style=FAINT, stroke=self.glyphs.faint)
+        if row.inputs:
+            origin = say(f" from {listed(row.inputs)} ", self.glyphs)
+            yield self.frame.bar([(origin, FAINT)], stroke=" ")
 
     def note(self, row: Note) -> Iterator[Text]:
         mark = self.glyphs.note if row.ok is None else self.glyphs.yes if row.ok else self.glyphs.no
         style = GOOD if row.ok else BAD if row.ok is False else ""
-        room = self.frame.inside - 8
+        room = self.frame.inside - 6
         lines: list[list[Styled]] = [[(line, style)] for line in wrap(say(row.text, self.glyphs), room)]
+        failure = self.diagram.failure
         for detail in row.details:
             if detail.label == "path":
-                lines += [[(line, "")] for line in wrap(self.listing(detail.items, room, self.glyphs.issued), room)]
-            else:
+                path = say(self.glyphs.issued.join(detail.items), self.glyphs)
+                lines += [[(line, "")] for line in wrap(path, room)]
+            elif failure is None or detail.items[0] not in failure.sentence:  # which has a box of its own
                 text = f"{detail.label} {self.listing(detail.items, room)}"
                 lines += [[(line, FAINT)] for line in wrap(text, room)]
         yield from self.frame.block(lines, row.side, (mark, style))
@@ -139,13 +162,22 @@ class _Drawing:
     def data(self, row: DataRow) -> Iterator[Text]:
         if row.opens:
             yield from self.heading(row.step)
-        label: list[Styled] = [(f" {plural(row.length, 'byte')} ", "bold")]
+        label: list[Styled] = [(" Application data ", "bold"), (f"{plural(row.length, 'byte')} ", "")]
         yield self.frame.arrow(row.sender, label, protected=row.epoch != "plaintext")
+        if row.content:
+            text = printable(row.content[:LIMIT].decode("utf-8", "replace"), self.frame.inside - 6)
+            yield self.frame.near(row.sender, [(say(text, self.glyphs), FAINT)])
+
+    def more_data(self, rows: Sequence[DataRow]) -> Iterator[Text]:
+        """What stands for many rows of data in a row."""
+        total = sum(row.length for row in rows)
+        words = f"{plural(len(rows), 'more turn')}, {plural(total, 'byte')}"
+        yield self.frame.bar([(f"{self.glyphs.more} {words} {self.glyphs.more}", FAINT)], stroke=" ")
 
     def unreadable(self, row: Unreadable) -> Iterator[Text]:
         yield self.frame.line()
-        label = [(f" {row.text} ", BAD)]
-        yield self.frame.arrow(row.sender, label, protected=False, style=BAD, end=self.glyphs.cut)
+        label, protected = [(f" {row.text} ", BAD)], row.sender in self.frame.sealed
+        yield self.frame.arrow(row.sender, label, protected=protected, style=BAD, end=self.glyphs.cut)
 
     def cut(self, row: Cut) -> Iterator[Text]:
         yield self.frame.line()
@@ -179,6 +211,7 @@ _DRAWERS: dict[type[RowType], Callable[[_Drawing, Any], Iterator[Text]]] = {
     Note: _Drawing.note,
     AlertRow: _Drawing.alert,
     DataRow: _Drawing.data,
+    SharedSecret: _Drawing.shared_secret,
     Unreadable: _Drawing.unreadable,
     Cut: _Drawing.cut,
     Done: _Drawing.done,

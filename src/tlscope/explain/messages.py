@@ -49,7 +49,9 @@ class Known:
     proven: set[Side] = field(default_factory=set)
     """The sides that have shown a certificate that was not empty."""
     why: dict[str, str] = field(default_factory=dict)
-    """The reasons of this side's own choices, by topic."""
+    """The reasons of this side's own choices, by topic, until they have been told."""
+    hello: tuple[Detail, ...] = ()
+    """The details of the first ClientHello."""
 
     @property
     def is_tls13(self) -> bool:
@@ -76,8 +78,8 @@ class Reading:
     known: Known
 
     def why(self, topic: str) -> str:
-        """The reason for a choice of the observed side."""
-        return self.known.why.get(topic, "")
+        """The reason for a choice of the observed side, told once."""
+        return self.known.why.pop(topic, "")
 
 
 def decode(event: Message) -> Any:
@@ -114,9 +116,18 @@ def describe(event: Message, sender: Side, known: Known) -> tuple[Detail, ...]:
 
 
 def _client_hello(r: Reading) -> Iterable[Detail]:
+    """The details of a hello; of one that is said again, those that are new."""
+    r.known.hellos += 1
+    details = tuple(_all_of_client_hello(r))
+    if r.known.hellos == 1:
+        r.known.hello = details
+        return details
+    return *(one for one in details if one not in r.known.hello), Detail("", ("all else as before",))
+
+
+def _all_of_client_hello(r: Reading) -> Iterable[Detail]:
     hello: tls13.ClientHello = r.message
     known, ext = r.known, hello.extensions
-    known.hellos += 1
     known.client_random = hello.random
     known.session_id = hello.session_id
     asked, protocols = ext.get(x.SERVER_NAME), ext.get(x.ALPN_OFFER)
@@ -173,11 +184,10 @@ def _hello_retry_request(r: Reading) -> Iterable[Detail]:
     r.known.version, r.known.retried = hello.version, True
     group = ext.get(x.SELECTED_GROUP)
     if group is not None:
-        yield Detail("asks for", (f"a key share of {printable(group)}",), r.why("hello_retry_request"))
-    cookie = ext.get(x.COOKIE)
+        yield Detail("asks for", (f"a key share of {printable(group)}",), r.why("group"))
+    cookie, why = ext.get(x.COOKIE), r.why("hello_retry_request")
     if cookie is not None:
-        why = r.why("hello_retry_request") if group is None else ""
-        yield Detail("cookie", (f"{plural(len(cookie), 'byte')} to bring back",), why)
+        yield Detail("cookie", (f"{plural(len(cookie), 'byte')} to bring back",), why if group is None else "")
     yield Detail("version", (printable(hello.version),), r.why("version"))
     yield Detail("cipher", (printable(hello.cipher_suite),), r.why("cipher_suite"))
 
@@ -218,8 +228,7 @@ def _certificate(r: Reading) -> Iterable[Detail]:
     chain = tuple(map(summarize, r.message.chain))
     r.known.chain[r.sender] = chain
     if not chain:
-        why = r.why("client_identity")
-        yield Detail("", ("an empty list: no certificate fits" if not why else "an empty list",), why)
+        yield Detail("", ("an empty list",), r.why("client_identity"))
         return
     r.known.proven.add(r.sender)
     leaf = chain[0]

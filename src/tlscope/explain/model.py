@@ -28,6 +28,7 @@ __all__ = [
     "Row",
     "RowType",
     "SecretValue",
+    "SharedSecret",
     "Side",
     "Step",
     "Unreadable",
@@ -104,6 +105,8 @@ class CipherChange(Row):
 
     sender: Side
     switches: bool
+    step: int | None = None
+    opens: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,13 +178,21 @@ class Cut(Row):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SharedSecret(Row):
+    """Both sides can now compute the same secret, ``name``, from ``inputs``."""
+
+    name: str
+    inputs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Done(Row):
     """The handshake is complete on the observed side; ``facts`` are what was agreed, by name."""
 
     facts: dict[str, str]
 
 
-RowType = MessageRow | CipherChange | KeyLine | Note | AlertRow | DataRow | Unreadable | Cut | Done
+RowType = MessageRow | CipherChange | KeyLine | Note | AlertRow | DataRow | SharedSecret | Unreadable | Cut | Done
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,10 +278,12 @@ class Diagram:
     @property
     def title(self) -> str:
         """What kind of handshake it was, such as ``Mutual TLS 1.3``."""
-        version = self.version or "TLS"
-        if self.seconds is None:
-            return f"{version}, failed" if self.failure is not None else f"{version}, unfinished"
-        return f"{'Resumed' if self.resumed else 'Mutual' if self.mutual else 'One-way'} {version}"
+        words = self.version or "TLS"
+        if self.seconds is not None:
+            words = f"{'Resumed' if self.resumed else 'Mutual' if self.mutual else 'One-way'} {words}"
+        if self.failure is not None:
+            return f"{words}, {'cut short' if self.failure.judge is None else 'refused'}"
+        return words if self.seconds is not None else f"{words}, unfinished"
 
     def lifeline(self, side: Side) -> Lifeline:
         """The lifeline of a side."""

@@ -12,6 +12,7 @@ from .model import Side, Step
 
 __all__ = ["Steps"]
 
+_CONFIRMS = "The client confirms"
 _AFTER_HANDSHAKE = ("NewSessionTicket", "KeyUpdate")
 
 
@@ -30,6 +31,12 @@ class Steps:
         if title is None and self.steps:
             return self.steps[-1].number, False
         return self._open(title or name, sender), True
+
+    def cipher_change(self, sender: Side, known: Known) -> tuple[int | None, bool]:
+        """The same for a ChangeCipherSpec of TLS 1.2, with which a resuming client begins its answer."""
+        if known.resumed and sender == "client":
+            return self._open(_CONFIRMS, sender), True
+        return (self.steps[-1].number if self.steps else None), False
 
     def data(self, sender: Side) -> tuple[int, bool]:
         """The same for application data: all of it is one step."""
@@ -55,7 +62,7 @@ def _title_13(name: str, sender: Side, known: Known) -> str | None:
     if name == "Certificate":
         return f"The {sender} shows who it is" if sender in known.proven else f"The {sender} shows no certificate"
     if name == "Finished" and (sender == "client" or "server" not in known.proven):
-        return f"The {sender} confirms"
+        return _CONFIRMS if sender == "client" else "The server confirms"
     return None
 
 
@@ -71,7 +78,5 @@ def _title_12(name: str, sender: Side, known: Known) -> str | None:
     if name == "ClientKeyExchange":
         return "The client sends the premaster secret" if known.rsa_key_transport else "The client sends its key share"
     if name == "CertificateVerify":
-        return "The client proves that the certificate is its own"
-    if name == "Finished" and sender == "client" and known.resumed:
-        return "The client confirms"
+        return "The client proves the certificate is its own"
     return None
