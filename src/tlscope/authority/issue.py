@@ -161,7 +161,7 @@ class Authority:
         if not name.strip():
             raise ConfigError("a client's certificate needs a name", code="server-name")
         wanted = names if "@" not in name and "://" not in name else (name, *names)
-        spec = CertificateSpec(subject=_subject(name), names=general_names(wanted), usages=("clientAuth",))
+        spec = CertificateSpec(subject=name_of(name.strip()), names=general_names(wanted), usages=("clientAuth",))
         return self.issue(replace(spec, **overrides), key)
 
     def issue_ocsp_responder(self, name: str = "OCSP responder", **overrides: Any) -> Issued:

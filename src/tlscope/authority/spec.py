@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +14,6 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import (
     AuthorityInformationAccessOID,
     ExtendedKeyUsageOID,
-    ExtensionOID,
     NameOID,
     ObjectIdentifier,
 )
@@ -167,12 +167,10 @@ def _authority_key_identifier(
     issuer_key: CertificateIssuerPrivateKeyTypes, issuer: x509.Certificate | None
 ) -> x509.AuthorityKeyIdentifier:
     if issuer is not None:
-        try:
-            own = issuer.extensions.get_extension_for_oid(ExtensionOID.SUBJECT_KEY_IDENTIFIER).value
-            if isinstance(own, x509.SubjectKeyIdentifier):
-                return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own)
-        except x509.ExtensionNotFound:
-            pass
+        # An issuer may have been made without one, or with extensions that nobody can parse.
+        with contextlib.suppress(x509.ExtensionNotFound, ValueError, TypeError):
+            own = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+            return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own)
     return x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
 
 
