@@ -69,8 +69,10 @@ class RecordLayer:
     # What comes in
 
     def feed(self, data: bytes) -> None:
-        """Take bytes from the transport; call ``next_record`` until it gives None before feeding more."""
+        """Take bytes from the transport; what ``next_record`` has not given yet comes first."""
         if not self._pending:
+            if self._position < len(self._source):
+                data = self._source[self._position :] + data
             self._source, self._position = data, 0
             return
         self._pending += data
@@ -140,7 +142,7 @@ class RecordLayer:
             raise PeerViolation(violations.RECORD_TOO_LONG, length=length, limit=limit)
 
     def _open(self, header: bytes, kind: int, fragment: bytes) -> tuple[int, bytes] | None:
-        read = self.read
+        read, inside = self.read, len(fragment)
         if read is None:
             if kind == _DATA and self.skip_budget:
                 self._skip(len(fragment))
@@ -165,8 +167,12 @@ class RecordLayer:
             except UnsupportedRecord:
                 raise PeerViolation(violations.NO_CONTENT_TYPE) from None
             self.skip_budget = 0
-        if len(content) > MAX_PLAINTEXT:
-            raise PeerViolation(violations.RECORD_TOO_LONG, length=len(content), limit=MAX_PLAINTEXT)
+            if kind == _CCS and self.is_tls13:
+                raise PeerViolation(violations.BAD_CHANGE_CIPHER_SPEC)
+            inside -= read.overhead
+        # Section 5.4: what is inside counts with its padding.
+        if inside > MAX_PLAINTEXT:
+            raise PeerViolation(violations.RECORD_TOO_LONG, length=inside, limit=MAX_PLAINTEXT)
         if self.on_record is not None:
             self.on_record("received", kind, epoch, sequence, len(content), header + fragment)
         return kind, content
