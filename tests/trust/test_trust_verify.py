@@ -280,10 +280,10 @@ def test_a_mutated_chain_is_refused_and_nothing_else_is_raised(data: st.DataObje
     chain = [bytearray(part) for part in SERVER.der()]
     part = chain[data.draw(st.integers(0, len(chain) - 1))]
     for _ in range(data.draw(st.integers(1, 3))):
-        at = data.draw(st.integers(0, len(part) - 1))
+        at = data.draw(st.integers(0, 9999)) % len(part)  # how long a signature is varies from run to run
         part[at] ^= data.draw(st.integers(1, 255))
     if data.draw(st.booleans()):
-        del part[data.draw(st.integers(1, len(part) - 1)) :]
+        del part[data.draw(st.integers(1, 9999)) % len(part) :]
     mutated = [bytes(one) for one in chain]
     for one, name in ((verifier(), "shop.example"), (verifier(), None), (verifier("client"), None)):
         _refuses(one, mutated, name)
