@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from ..config import ClientConfig, ServerConfig
 from ..connection import ClientConnection, ServerConnection
 from ..errors import TLSError
 from .protocol import Decide, TLSProtocol
+from .reader import TLSStreamProtocol, TLSStreamReader
 from .transport import TLSTransport
 
 if TYPE_CHECKING:
@@ -24,51 +25,6 @@ _LIMIT = 64 * 1024
 
 ClientConnected = Callable[[asyncio.StreamReader, asyncio.StreamWriter], "Awaitable[None] | None"]
 OnError = Callable[[Exception, Any], object]
-
-
-class TLSStreamReader(asyncio.StreamReader):
-    """asyncio's reader, which hands out all that arrived before the connection failed, and then raises why it did.
-
-    A clean end, with close_notify, is an ordinary end of file. Anything else can't be taken for one: ``read()`` and
-    ``readexactly()`` raise ``TruncatedStream`` or what else happened where asyncio would give a part.
-    """
-
-    _failure: Exception | None = None
-
-    def set_exception(self, exc: Exception) -> None:
-        """Fail, after what is in the buffer."""
-        self._failure = exc
-        self.feed_eof()
-
-    def exception(self) -> Exception | None:
-        """What the connection failed with, at once."""
-        return self._failure
-
-    async def read(self, n: int = -1) -> bytes:
-        """As asyncio's."""
-        data = await super().read(n)
-        if not data and n != 0 and self._failure is not None:
-            raise self._failure
-        return data
-
-    async def readexactly(self, n: int) -> bytes:
-        """As asyncio's."""
-        try:
-            return await super().readexactly(n)
-        except asyncio.IncompleteReadError as incomplete:
-            self._raise_why(incomplete)
-
-    async def readuntil(self, separator: Any = b"\n") -> bytes:
-        """As asyncio's."""
-        try:
-            return await super().readuntil(separator)
-        except asyncio.IncompleteReadError as incomplete:
-            self._raise_why(incomplete)
-
-    def _raise_why(self, incomplete: asyncio.IncompleteReadError) -> NoReturn:
-        if self._failure is not None:
-            raise self._failure from incomplete
-        raise incomplete
 
 
 async def open_connection(
@@ -92,7 +48,7 @@ async def open_connection(
     """
     loop = asyncio.get_running_loop()
     reader = TLSStreamReader(limit=limit, loop=loop)
-    application = asyncio.StreamReaderProtocol(reader, loop=loop)
+    application = TLSStreamProtocol(reader)
     transport, _ = await create_connection(
         lambda: application,
         host,
@@ -168,6 +124,7 @@ async def start_server(
     of the callback goes to the loop's exception handler. ``options`` go to ``loop.create_server``.
     """
     loop = asyncio.get_running_loop()
+    tasks: set[asyncio.Task[None]] = set()
 
     def tell(error: Exception, peername: Any) -> None:
         if on_error is not None:
@@ -177,7 +134,7 @@ async def start_server(
         else:
             loop.call_exception_handler({"message": "the handler of a TLS connection failed", "exception": error})
 
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             result = client_connected_cb(reader, writer)
             if result is not None:
@@ -185,13 +142,21 @@ async def start_server(
         except Exception as error:
             writer.close()
             tell(error, writer.get_extra_info("peername"))
+        except asyncio.CancelledError:
+            writer.transport.abort()
+            raise
+
+    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = loop.create_task(handle(reader, writer))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
 
     def on_result(protocol: TLSProtocol, error: Exception | None) -> None:
         if error is not None:
             tell(error, protocol.raw.get_extra_info("peername"))
 
     def make_application() -> asyncio.BaseProtocol:
-        return asyncio.StreamReaderProtocol(TLSStreamReader(limit=limit, loop=loop), connected, loop=loop)
+        return TLSStreamProtocol(TLSStreamReader(limit=limit, loop=loop), connected)
 
     def make_protocol() -> TLSProtocol:
         connection = ServerConnection(config)

@@ -17,7 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..connection import ClientConnection, ServerConnection
-from ..errors import AlertReceived, Misuse, TLSError
+from ..errors import Misuse, TLSError, TruncatedStream
 from ..events import DataReceived, DecisionNeeded, Event, HandshakeCompleted, PeerClosed
 from .waiting import LINGER, READ_SIZE, deadline_in, discard, until_readable, until_writable
 
@@ -198,9 +198,10 @@ class Pump:
                 self._reading.release()
         if self._closed:
             raise Misuse("the stream was closed while it was written to", code="closed") from problem
-        if isinstance(self._failure, AlertReceived) or (self._failure and not self.connection.handshake_complete):
-            raise self._failure from problem
-        raise problem
+        cut = isinstance(self._failure, TruncatedStream) and self.connection.handshake_complete
+        if self._failure is None or cut:
+            raise problem
+        raise self._failure from problem
 
     def _flush(self) -> bool:
         """Send what goes without waiting; True where something is left, and no other thread is about to send it."""

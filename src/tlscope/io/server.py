@@ -13,7 +13,7 @@ from typing import Any, Self
 from ..config import ServerConfig
 from ..connection import ServerConnection
 from ..errors import Misuse, TLSError
-from .blocking import TLSStream
+from .stream import TLSStream
 
 __all__ = ["Server", "serve"]
 
