@@ -142,7 +142,9 @@ def _extensions(
 ) -> Sequence[tuple[x509.ExtensionType, bool]]:
     found: list[tuple[x509.ExtensionType, bool]] = []
     if spec.basic_constraints:
-        found.append((x509.BasicConstraints(spec.ca, spec.path_length), spec.basic_constraints_critical))
+        found.append(
+            (x509.BasicConstraints(spec.ca, spec.path_length if spec.ca else None), spec.basic_constraints_critical)
+        )
     if spec.key_usage is not None:
         bits = {usage: usage in spec.key_usage for usage in _KEY_USAGES}
         found.append((x509.KeyUsage(**bits, encipher_only=False, decipher_only=False), True))
