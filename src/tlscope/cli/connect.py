@@ -23,6 +23,7 @@ Examples:
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -102,6 +103,8 @@ def connect(
     output = Output.of(context)
     address = options.parse_address(host, port=443)
     text = None if send is None else _unescaped(send)
+    if key is not None and identity is None:
+        raise usage("--key names the key of a certificate: give the certificate with --identity FILE")
     if not 0 < wait <= 86400:
         raise usage("--wait takes seconds, more than 0")
     config = ClientConfig(
@@ -113,8 +116,6 @@ def connect(
         **options.parse_groups(groups),
         **options.parse_alpn(alpn),
     )
-    if key is not None and identity is None:
-        raise usage("--key names the key of a certificate: give the certificate with --identity FILE")
     file, recorder = TraceFile(trace), Recorder()
     output.document.update(host=address.host, port=address.port)
     try:
@@ -137,6 +138,8 @@ def _run(
         _report(output, stream, recorder, str(address))
         try:
             if not output.as_json:
+                if text is None and sys.stdin is not None and sys.stdin.isatty():
+                    output.text("Connected. What you type is sent; Ctrl-D ends it.", "dim", to_stderr=True)
                 Pipe(stream, wait, write_stdout).run(text)
             elif text is not None:
                 answer = collect(stream, text, wait)
@@ -179,7 +182,6 @@ def _report(output: Output, stream: TLSStream, recorder: Recorder, where: str) -
     facts = stream.facts
     if facts is None:
         return
-    output.document["facts"] = facts.as_dict()
     output.document["chain"] = _chain(facts.peer_chain)
     _describe(output, facts.peer_chain)
     if facts.peer is None:
@@ -194,6 +196,7 @@ def _draw(output: Output, recorder: Recorder, where: str) -> None:
 
 def _document(output: Output, recorder: Recorder) -> None:
     if recorder.events:
+        output.document["facts"] = recorder.facts
         output.document["steps"] = steps_of(Diagram.of(recorder))
 
 

@@ -9,6 +9,7 @@ Examples:
 
     tlscope demo
     tlscope demo --mutual
+    tlscope demo --tls 1.2 --key-exchange rsa
     tlscope demo --one-way --trace one-way.jsonl --keylog keys.log
 """
 
@@ -22,10 +23,11 @@ import typer
 from rich.text import Text
 
 from ..authority import Authority
-from ..config import ClientAuth, ClientConfig, ServerConfig
+from ..config import RSA_KEY_TRANSPORT, ClientAuth, ClientConfig, ServerConfig
 from ..explain import Diagram, draw
+from ..explain.words import printable
 from ..io import Server, TLSStream, connect, key_log_file
-from ..trace import Completed
+from ..wire.codepoints import ProtocolVersion
 from . import options
 from .errors import network_error, usage
 from .output import Output
@@ -41,12 +43,13 @@ _PATIENCE = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """One kind of handshake to show. ``settings`` are for both sides' configs: versions, suites."""
+    """One kind of handshake to show. ``settings`` are for both sides' configs, ``key`` the kind of the server's key."""
 
     name: str
     title: str
     mutual: bool
     settings: dict[str, Any] = field(default_factory=dict)
+    key: str = "P-256"
 
 
 def demo(
@@ -56,18 +59,27 @@ def demo(
         bool, typer.Option("--mutual", help="Both show one. Default: both flows, one after the other.")
     ] = False,
     tls: options.Tls = None,
+    key_exchange: Annotated[
+        str | None,
+        typer.Option(
+            "--key-exchange",
+            metavar="ecdhe|rsa",
+            help="In TLS 1.2: rsa is the classic one, where the client encrypts the premaster secret to the server's key. "
+            "Default: ecdhe.",
+        ),
+    ] = None,
     trace: options.TraceFile = None,
     keylog: options.KeyLog = None,
     as_json: options.Json = False,
 ) -> None:
     """The command ``tlscope demo``."""
     output = Output.of(context)
-    settings = options.versions(tls)
+    settings, server_key = _key_exchange(key_exchange, options.versions(tls))
     flows = []
     if one_way or not mutual:
-        flows.append(Flow("one-way", "One-way: the server proves who it is", False, settings))
+        flows.append(Flow("one-way", "One-way: the server proves who it is", False, settings, server_key))
     if mutual or not one_way:
-        flows.append(Flow("mutual", "Mutual: the client proves who it is, too", True, settings))
+        flows.append(Flow("mutual", "Mutual: the client proves who it is, too", True, settings, server_key))
     file, key_log = TraceFile(trace), key_log_file(keylog)
     authority = Authority.create()
     output.document["flows"] = []
@@ -76,18 +88,28 @@ def demo(
             output.say("", "")
         recorder = Recorder(content=True)
         try:
-            answer = _play(flow, authority, recorder, key_log)
+            _play(flow, authority, recorder, key_log)
         finally:
             file.add(recorder)
             _show(output, flow, recorder)
-        if answer != ANSWER:
-            raise usage("the demo's server answered something else")
 
 
-def _play(flow: Flow, authority: Authority, recorder: Recorder, key_log: Callable[[str], None] | None) -> bytes:
-    """Run a server and a client; gives what the client got for an answer."""
+def _key_exchange(name: str | None, settings: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """Both configs' settings, and the kind of the server's key. Raises ``ConfigError``."""
+    if name is None or name.lower() == "ecdhe":
+        return settings, "P-256"
+    if name.lower() != "rsa":
+        raise usage(f"--key-exchange {printable(name, 40)}: there are ecdhe and rsa")
+    settings = settings or options.versions("1.2")
+    if settings["max_version"] is not ProtocolVersion.TLS1_2:
+        raise usage("--key-exchange rsa is TLS 1.2's, and TLS 1.3 has nothing like it: give --tls 1.2")
+    return {**settings, "cipher_suites": RSA_KEY_TRANSPORT}, "RSA-2048"
+
+
+def _play(flow: Flow, authority: Authority, recorder: Recorder, key_log: Callable[[str], None] | None) -> None:
+    """Run a server and a client, who greet each other and part."""
     server_config = ServerConfig(
-        identities=[authority.issue_server(SERVER, "127.0.0.1").identity()],
+        identities=[authority.issue_server(SERVER, "127.0.0.1", key=flow.key).identity()],
         trust=authority.anchors() if flow.mutual else None,
         client_auth=ClientAuth.REQUIRED if flow.mutual else ClientAuth.NONE,
         **flow.settings,
@@ -104,7 +126,8 @@ def _play(flow: Flow, authority: Authority, recorder: Recorder, key_log: Callabl
             connect(*server.address, client_config, server_name=SERVER, timeout=_PATIENCE, trace=recorder) as tls,
         ):
             tls.sendall(QUESTION)
-            return tls.recv(len(ANSWER) + 1)
+            while tls.recv(4096):
+                pass
     except OSError as error:
         raise network_error(error, "use the loopback interface") from None
 
@@ -118,7 +141,6 @@ def _answer(stream: TLSStream) -> None:
 
 def _show(output: Output, flow: Flow, recorder: Recorder) -> None:
     diagram = Diagram.of(recorder)
-    facts = next((event.facts for event in recorder.events if isinstance(event, Completed)), {})
-    document = {"flow": flow.name, "facts": facts, "steps": steps_of(diagram)}
+    document = {"flow": flow.name, "facts": recorder.facts, "steps": steps_of(diagram)}
     output.document["flows"].append(document)
     output.say(Text(flow.title, "bold"), "", draw(diagram, width=output.out.width))

@@ -226,12 +226,20 @@ _CODE_ADVICE = {
 }
 
 
+_CUT_IN_HANDSHAKE = {
+    True: "What listens there may not speak TLS, or not like this hello; its log may say. Try --tls 1.2.",
+    False: "The client gave up without a word; its own log may say why.",
+}
+
+
 def _advice(error: TLSError, situation: Situation) -> str:
     if isinstance(error, AlertReceived):
         missing = situation.asked_for_certificate and not situation.showed_certificate
         if missing and error.description in (Alert.handshake_failure, Alert.bad_certificate, Alert.certificate_unknown):
             return _ALERT_ADVICE[Alert.certificate_required]
         return _ALERT_ADVICE.get(error.description, "")
+    if isinstance(error, TruncatedStream) and error.step is not None and error.step.phase == "handshake":
+        return _CUT_IN_HANDSHAKE[situation.role == "client"]
     by_role = _CLIENT_ADVICE if situation.role == "client" else _SERVER_ADVICE
     return by_role.get(error.code) or _CODE_ADVICE.get(error.code, "")
 

@@ -39,6 +39,11 @@ class Recorder(Trace):
         """The error that the connection failed with, as data."""
         return next((event.error for event in reversed(self.events) if isinstance(event, Failed)), None)
 
+    @property
+    def facts(self) -> dict[str, str]:
+        """What the handshake agreed, by name; empty where it came to no agreement."""
+        return next((event.facts for event in self.events if isinstance(event, Completed)), {})
+
 
 class TraceFile:
     """The file of ``--trace``: JSON lines, each connection's events together behind a header line of their own."""
@@ -82,6 +87,8 @@ def steps_of(diagram: Diagram) -> list[dict[str, Any]]:
             said["details"] = {detail.label: list(detail.items) for detail in row.details}
         elif isinstance(row, DataRow):
             said |= {"name": "application data", "bytes": row.length}
+            if row.content is not None:
+                said["text"] = row.content.decode("utf-8", "replace")
         else:
             said |= {"name": "alert", "alert": row.name}
         number = None if isinstance(row, AlertRow) else row.step

@@ -21,9 +21,10 @@ Examples:
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -95,7 +96,8 @@ def serve(
         key_log=key_log_file(keylog),
         **options.versions(tls),
     )
-    visits = Visits(output, TraceFile(trace), answer)
+    stop = _Stop()
+    visits = Visits(output, TraceFile(trace), answer, stop.set)
     try:
         server = Server(
             config,
@@ -109,9 +111,11 @@ def serve(
         )
     except OSError as error:
         raise network_error(error, f"listen on {address}") from None
-    with _until_interrupted() as wait, server:
+    with stop.on_signals(), server:
         _say_hello(output, options.Address(*server.address), shown, config, respond, own=identity is None)
-        wait()
+        stop.wait()
+    if visits.failure is not None:
+        raise visits.failure
     visits.finish()
 
 
@@ -139,24 +143,39 @@ def _self_signed(host: str) -> Identity:
     return self_signed(*names).identity()
 
 
-@contextmanager
-def _until_interrupted() -> Iterator[Callable[[], None]]:
-    """Gives a function that waits for Ctrl-C or SIGTERM: both end the command well, even if a shell had SIGINT ignored."""
-    stop = threading.Event()
-    before = {}
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM):
-            before[number] = signal.signal(number, lambda *_: stop.set())
-    try:
-        yield lambda: _wait(stop)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+class _Stop:
+    """Something to wait for that a signal handler and any thread may set: a pipe, since an Event's lock is not reentrant."""
+
+    def __init__(self) -> None:
+        self._read, self._write = os.pipe()
+
+    def set(self) -> None:
+        """End the wait."""
+        os.write(self._write, b"x")
+
+    def wait(self) -> None:
+        """Until it is set."""
+        os.read(self._read, 1)
+
+    @contextmanager
+    def on_signals(self) -> Iterator[None]:
+        """Ctrl-C and SIGTERM set it, even where a shell had SIGINT ignored; a second one no longer waits for anybody."""
+        before = {}
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                before[number] = signal.signal(number, self._heard)
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _heard(self, number: int, frame: object) -> None:
+        signal.signal(number, signal.default_int_handler)
+        self.set()
 
 
-def _wait(stop: threading.Event) -> None:
-    while not stop.wait(3600):
-        pass
+_RESPOND = {"echo": "echo", "http": "http: a page with the visitor's own handshake"}
 
 
 def _say_hello(
@@ -189,10 +208,7 @@ def _say_hello(
             ("certificate", made),
             ("SHA-256", identity.fingerprint if own else ""),
             ("clients", clients),
-            (
-                "respond",
-                {"echo": "echo", "http": "http, with each visitor's handshake"}.get(respond, f"files of {respond}"),
-            ),
+            ("respond", _RESPOND.get(respond) or f"the files of {respond}"),
             ("stop", "Ctrl-C"),
         ]
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from ..errors import TLSError
 from ..explain import Diagram, draw
 from ..explain.words import plural, printable
 from ..io import TLSStream
-from .errors import Situation, report
+from .errors import OutputGone, Situation, report
 from .files import Directory
 from .http import Request, Response, answer
 from .options import Address
@@ -89,14 +90,16 @@ def _logged(request: Request | None, response: Response) -> str:
 class Visits:
     """Handles connections, several at a time, and reports on one after the other."""
 
-    def __init__(self, output: Output, file: TraceFile, respond: Respond) -> None:
+    def __init__(self, output: Output, file: TraceFile, respond: Respond, stop: Callable[[], None]) -> None:
+        """``stop`` is called once where what is reported can't be written any more; ``failure`` then says why."""
         self._output = output
+        self._stop = stop
         self._file = file
         self._respond = respond
         self._lock = threading.Lock()
         self._visits: dict[Recorder, Visit] = {}
         self._count = 0
-        self._failure: Exception | None = None
+        self.failure: BaseException | None = None
 
     def shook_hands(self, stream: TLSStream) -> None:
         """Draw a handshake that went well."""
@@ -122,6 +125,7 @@ class Visits:
             said = found.what + (f". {found.advice}" if found.advice else "")
         with self._lock:
             self._visits.pop(visit.recorder, None)
+        with self._reporting():
             self._file.add(visit.recorder)
             if self._output.as_json:
                 self._output.line({"event": "end", "connection": visit.number, "error": _as_dict(error, found)})
@@ -144,13 +148,23 @@ class Visits:
 
     def _report(self, visit: Visit, document: dict[str, Any]) -> None:
         diagram = Diagram.of(visit.recorder, client=str(visit.address))
-        with self._lock:
+        with self._reporting():
             if self._output.as_json:
                 head = {"event": "handshake", "connection": visit.number, "address": str(visit.address)}
                 self._output.line({**head, **document, "steps": steps_of(diagram)})
                 return
             title = Text(f"#{visit.number} from {visit.address}")
             self._output.say(Rule(title, align="left", style="dim"), draw(diagram, width=self._output.out.width))
+
+    @contextmanager
+    def _reporting(self) -> Iterator[None]:
+        """One report at a time; where none can be written the server ends, since it would go on unseen."""
+        with self._lock:
+            try:
+                yield
+            except (OSError, TLSError, SystemExit) as error:  # rich turns a broken pipe into SystemExit
+                self.failure = self.failure or (OutputGone() if isinstance(error, SystemExit) else error)
+                self._stop()
 
 
 def _as_dict(error: Exception | None, found: Any) -> dict[str, Any] | None:
