@@ -31,17 +31,22 @@ from .events import (
     ConnectionFacts,
     DataReceived,
     DecisionNeeded,
+    EarlyDataReceived,
+    EarlyDataRejected,
     Event,
     HandshakeCompleted,
     KeysUpdated,
+    PeerAuthenticated,
     PeerClosed,
     TicketReceived,
 )
+from .external_psk import ExternalPsk
 from .handshake.flow import ChooseClientIdentity, ChooseServerIdentity, Decision, Sign, VerifyPeer
 from .io.blocking import TLSStream, connect
 from .io.keylog import key_log_file
 from .io.server import Server, serve
 from .limits import Limits
+from .replay import MemoryReplayGuard, ReplayGuard
 from .sessions import MemorySessionCache, MemorySessionStore, Session, SessionCache, SessionStore, TicketKeys
 from .trace import Trace
 from .trust.anchors import TrustAnchors
@@ -74,6 +79,9 @@ __all__ = [
     "SessionStore",
     "MemorySessionStore",
     "TicketKeys",
+    "ExternalPsk",
+    "ReplayGuard",
+    "MemoryReplayGuard",
     # Connections without I/O
     "ClientConnection",
     "ServerConnection",
@@ -91,6 +99,9 @@ __all__ = [
     "DataReceived",
     "PeerClosed",
     "TicketReceived",
+    "EarlyDataReceived",
+    "EarlyDataRejected",
+    "PeerAuthenticated",
     "KeysUpdated",
     "DecisionNeeded",
     # Decisions that the application may take

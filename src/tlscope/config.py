@@ -17,13 +17,15 @@ from .crypto.groups import GROUPS
 from .crypto.randomness import SYSTEM_RANDOMNESS, Randomness
 from .crypto.signatures import SCHEMES
 from .errors import ConfigError
+from .external_psk import ExternalPsk
 from .limits import Limits
+from .replay import MemoryReplayGuard, ReplayGuard
 from .sessions import MemorySessionCache, SessionCache, SessionStore, TicketKeys
 from .trust.anchors import TrustAnchors
 from .trust.policy import VerificationPolicy
 from .trust.verify import Verifier
 from .wire import extensions as x
-from .wire.codepoints import CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme
+from .wire.codepoints import CipherSuite, NamedGroup, ProtocolVersion, PskKeyExchangeMode, SignatureScheme
 from .wire.extensions import StatusRequest
 
 if TYPE_CHECKING:
@@ -97,6 +99,9 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+_SEQUENCES = ("cipher_suites", "groups", "signature_schemes", "certificate_signature_schemes", "alpn", "external_psks")
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Config:
     trust: TrustAnchors | None = None
@@ -109,6 +114,10 @@ class _Config:
     """Key-exchange groups in order of preference."""
     signature_schemes: Sequence[SignatureScheme] = DEFAULT_SIGNATURE_SCHEMES
     """What the peer may sign the handshake with, and what this side may, in order of preference."""
+    external_psks: Sequence[ExternalPsk] = ()
+    """Keys that both sides know already (RFC 8446 section 2.2); they stand in for certificates, TLS 1.3 only."""
+    psk_without_key_exchange: bool = False
+    """Allow a PSK without (EC)DHE (psk_ke). Whoever gets the PSK can then read all traffic, past traffic too."""
     certificate_signature_schemes: Sequence[SignatureScheme] = DEFAULT_CERTIFICATE_SIGNATURE_SCHEMES
     """What the peer's certificates may be signed with (signature_algorithms_cert, RFC 8446 section 4.2.3)."""
     alpn: Sequence[str] = ()
@@ -142,7 +151,7 @@ class _Config:
     """Has the last look at each handshake message before it is sent; for tests, experiments and broken peers on purpose."""
 
     def __post_init__(self) -> None:
-        for name in ("cipher_suites", "groups", "signature_schemes", "certificate_signature_schemes", "alpn"):
+        for name in _SEQUENCES:
             object.__setattr__(self, name, tuple(getattr(self, name)))
         self._check_known("cipher_suites", self.cipher_suites, SUITES)
         self._check_versions()
@@ -240,6 +249,10 @@ class ClientConfig(_Config):
     """Tell the server that this is another try with an older version, so that it can refuse a needless one (RFC 7507)."""
     sessions: SessionCache | None = field(default_factory=MemorySessionCache)
     """Where sessions are kept to be resumed; None resumes nothing."""
+    early_data: bool = False
+    """Offer early data with a session that allows it; then ``send_early_data`` works (RFC 8446 section 2.3)."""
+    post_handshake_auth: bool = False
+    """Let servers ask for a certificate after the handshake (RFC 8446 section 4.6.2)."""
     key_shares: Sequence[NamedGroup] | None = None
     """Groups to send a key share for; None: the first group and, where that is a hybrid, the first curve after it."""
     insecure_skip_verification: bool = False
@@ -275,6 +288,11 @@ class ClientConfig(_Config):
         ]
         if allows_13:
             items.append(x.SUPPORTED_VERSIONS(self.versions))
+            if self.post_handshake_auth:
+                items.append(x.POST_HANDSHAKE_AUTH(True))
+            if self.sessions is not None or self.external_psks:
+                modes = (PskKeyExchangeMode.psk_dhe_ke, PskKeyExchangeMode.psk_ke)
+                items.append(x.PSK_KEY_EXCHANGE_MODES(modes if self.psk_without_key_exchange else modes[:1]))
         if allows_12:
             items += [
                 x.EXTENDED_MASTER_SECRET(True),
@@ -321,6 +339,14 @@ class ServerConfig(_Config):
     """Have every client come back with a cookie before anything is computed for it (RFC 8446 section 4.2.2)."""
     tickets: TicketKeys | None = field(default_factory=TicketKeys)
     """Seals sessions into tickets that clients keep (RFC 5077, RFC 8446 section 4.6.1); None hands out none."""
+    tickets_per_handshake: int = 2
+    """Tickets after a full TLS 1.3 handshake; a resumed one gives one, in place of that which it used up."""
+    max_early_data: int = 0
+    """Bytes of early data to take from a resuming client; 0 takes none. Read RFC 8446 section 8 before you change it."""
+    early_data_window: float = 10.0
+    """Seconds by which a client's idea of its ticket's age may differ from the server's for early data (section 8.3)."""
+    replay_guard: ReplayGuard = field(default_factory=MemoryReplayGuard)
+    """Remembers the hellos that came with early data; machines that share ticket keys must share it."""
     session_store: SessionStore | None = None
     """Keeps sessions here, named by session IDs, for TLS 1.2 clients without tickets."""
     client_cipher_order: bool = False
@@ -332,7 +358,7 @@ class ServerConfig(_Config):
         super().__post_init__()
         object.__setattr__(self, "identities", tuple(self.identities))
         object.__setattr__(self, "client_auth", ClientAuth(self.client_auth))
-        if not self.identities and self.choose_identity is None:
+        if not self.identities and self.choose_identity is None and not self.external_psks:
             raise ConfigError("a server needs at least one identity, a certificate and its key")
         if self.client_auth is not ClientAuth.NONE and self.trust is None:
             raise ConfigError(

@@ -18,13 +18,23 @@ from . import trace as t
 from . import violations
 from .config import ClientConfig, ServerConfig
 from .errors import AlertReceived, Misuse, PeerViolation, TLSError, TruncatedStream
-from .events import ConnectionFacts, DataReceived, DecisionNeeded, Event, HandshakeCompleted, PeerClosed
+from .events import (
+    ConnectionFacts,
+    DataReceived,
+    DecisionNeeded,
+    EarlyDataReceived,
+    Event,
+    HandshakeCompleted,
+    PeerClosed,
+)
 from .handshake.connected12 import client_connected_12, server_connected_12
 from .handshake.connected13 import client_connected_13, server_connected_13, update_keys
 from .handshake.driver import Driver, Handshake
+from .handshake.early_data import send_early_data
 from .handshake.entry import client_handshake, server_handshake
 from .handshake.established import Established
 from .handshake.flow import ChangeCipherSpec, Flow
+from .handshake.post_handshake_auth import PostHandshakeAuth, request_certificate
 from .record.layer import RecordLayer
 from .trust.names import parse_server_name
 from .wire.alerts import Alert
@@ -177,7 +187,7 @@ class _Connection:
         self._raise_if_failed()
         if self._closed_by_us:
             raise Misuse("the connection was closed for sending, so nothing more can be sent", code="closed")
-        if self._established is None:
+        if self._established is None and not self._handshake.half_rtt:
             raise Misuse("application data can't be sent before the handshake is complete", code="not-connected")
         if not data:
             return
@@ -285,6 +295,8 @@ class _Connection:
             self._established = self._driver.result
             hs = self._handshake
             hs.change_cipher_specs_allowed = False
+            if self._established.post_handshake_auth and hs.transcript is not None:
+                hs.post_handshake = PostHandshakeAuth(hs.transcript)
             hs.transcript = None
             hs.reassembly.relax()
             facts = self._established.facts
@@ -332,7 +344,8 @@ class _Connection:
             self._driver.refuse_record(kind)
 
     def _receive_application_data(self, content: bytes) -> None:
-        if self._established is None:
+        early = self._handshake.early_data
+        if self._established is None and (self.role == "client" or early is None or not early.open):
             raise PeerViolation(violations.EARLY_APPLICATION_DATA)
         if not content:
             self._empty_records += 1
@@ -344,7 +357,12 @@ class _Connection:
         if self.trace is not None:
             kept = content if getattr(self.trace, "secrets", False) else None
             self.trace(t.Data("received", len(content), self._epoch_in, kept))
-        self._handshake.events.append(DataReceived(content))
+        if self._established is not None:
+            self._handshake.events.append(DataReceived(content))
+        elif early is not None:
+            if not early.take(len(content)):
+                raise PeerViolation(violations.TOO_MUCH_EARLY_DATA, limit=early.limit)
+            self._handshake.events.append(EarlyDataReceived(content))
 
     def _receive_alert(self, content: bytes) -> None:
         try:
@@ -458,7 +476,25 @@ class ClientConnection(_Connection):
     def _connected_flow(self) -> Flow[Any]:
         if self._handshake.version is ProtocolVersion.TLS1_2:
             return client_connected_12(self._handshake)
-        return client_connected_13(self._handshake)
+        assert self._established is not None  # noqa: S101 - this is what follows it
+        return client_connected_13(self._handshake, self.config, self._established)
+
+    # Early data
+
+    @property
+    def early_data_room(self) -> int:
+        """Bytes of early data that may be sent now; 0 where there is no session for it, or the server has answered."""
+        early = self._handshake.early_data
+        return 0 if early is None or not early.open else early.limit - early.used
+
+    def send_early_data(self, data: bytes | bytearray | memoryview) -> None:
+        """Queue data that the server may read before its own first word (RFC 8446 section 2.3), after ``start``.
+
+        Whoever sees it can send it again, so it must be such that doing it twice does no harm. Raises ``Misuse`` where
+        ``early_data_room`` is too small. Where the server does not take it, an ``EarlyDataRejected`` gives it back.
+        """
+        self._raise_if_failed()
+        send_early_data(self._handshake, bytes(data))
 
 
 class ServerConnection(_Connection):
@@ -475,10 +511,21 @@ class ServerConnection(_Connection):
         """The name that the client asked for (RFC 6066 section 3); None before its ClientHello, or without one."""
         return self._handshake.server_name
 
+    def request_client_certificate(self) -> None:
+        """Ask the connected client for its certificate (RFC 8446 section 4.6.2); ``PeerAuthenticated`` will answer.
+
+        Raises ``Misuse`` where the client did not offer that, where ``trust`` is not set, and in TLS 1.2.
+        """
+        self._raise_if_failed()
+        if self._established is None or self._closed_by_us:
+            raise Misuse("a certificate can be asked for only while the connection is open", code="not-connected")
+        request_certificate(self._handshake, self.config)
+
     def _flow(self) -> Flow[Established]:
         return server_handshake(self._handshake, self.config)
 
     def _connected_flow(self) -> Flow[Any]:
         if self._handshake.version is ProtocolVersion.TLS1_2:
             return server_connected_12(self._handshake)
-        return server_connected_13(self._handshake)
+        assert self._established is not None  # noqa: S101 - this is what follows it
+        return server_connected_13(self._handshake, self.config, self._established)

@@ -14,9 +14,12 @@ __all__ = [
     "ConnectionFacts",
     "DataReceived",
     "DecisionNeeded",
+    "EarlyDataReceived",
+    "EarlyDataRejected",
     "Event",
     "HandshakeCompleted",
     "KeysUpdated",
+    "PeerAuthenticated",
     "PeerClosed",
     "TicketReceived",
 ]
@@ -44,6 +47,10 @@ class ConnectionFacts:
     client_certificate_requested: bool = False
     hello_retry_request: bool = False
     resumed: bool = False
+    external_psk: bytes | None = None
+    """The identity of the external PSK that took the place of certificates."""
+    early_data: str = ""
+    """What became of early data: ``accepted``, ``rejected``, or empty where there was none."""
 
     def as_dict(self) -> dict[str, str]:
         """The facts by name, as text."""
@@ -60,6 +67,8 @@ class ConnectionFacts:
             "client_certificate_requested": "yes" if self.client_certificate_requested else "",
             "hello_retry_request": "yes" if self.hello_retry_request else "",
             "resumed": "yes" if self.resumed else "",
+            "external_psk": self.external_psk.decode("utf-8", "backslashreplace") if self.external_psk else "",
+            "early_data": self.early_data,
         }
         return {name: value for name, value in facts.items() if value}
 
@@ -82,6 +91,27 @@ class DataReceived(Event):
     """Application data, decrypted and authenticated; never empty."""
 
     data: bytes = field(repr=False)
+
+
+@dataclass(slots=True)
+class EarlyDataReceived(Event):
+    """Early data, on a server that asked for it: it may be a replay, and has no forward secrecy (RFC 8446 section 8)."""
+
+    data: bytes = field(repr=False)
+
+
+@dataclass(slots=True)
+class EarlyDataRejected(Event):
+    """The server did not take the early data: ``data`` is all of it, to be sent again if that is wise."""
+
+    data: bytes = field(repr=False)
+
+
+@dataclass(slots=True)
+class PeerAuthenticated(Event):
+    """The client has answered a request for its certificate after the handshake; ``peer`` is None for an empty answer."""
+
+    peer: VerifiedPeer | None
 
 
 @dataclass(slots=True)

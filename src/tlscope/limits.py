@@ -29,6 +29,8 @@ class Limits:
     """ChangeCipherSpec records that TLS 1.3 passes over in one handshake (RFC 8446 appendix D.4)."""
     max_key_updates: int = 32
     """KeyUpdates without application data between them (RFC 8446 section 4.6.3)."""
+    max_skipped_early_data: int = 16 * 1024
+    """Bytes of refused early data that are passed over (RFC 8446 section 4.2.10)."""
     max_tickets: int = 64
     """NewSessionTickets on one connection."""
 

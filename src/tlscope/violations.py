@@ -396,6 +396,32 @@ BAD_COOKIE = _row(
     "bad-cookie", A.illegal_parameter, "RFC 8446 section 4.2.2", "the cookie is not the one that was sent"
 )
 
+# Pre-shared keys and early data
+BAD_SELECTED_PSK = _row(
+    "bad-selected-psk",
+    A.illegal_parameter,
+    "RFC 8446 section 4.2.11",
+    "the server's choice of a PSK is impossible: {problem}",
+)
+BAD_BINDER = _row(
+    "bad-binder",
+    A.decrypt_error,
+    "RFC 8446 section 4.2.11.2",
+    "the binder of PSK {index} does not fit: the client does not have the key, or its hello was changed",
+)
+TOO_MUCH_EARLY_DATA = _row(
+    "too-much-early-data",
+    A.unexpected_message,
+    "RFC 8446 section 4.2.10",
+    "the client sent more early data than the {limit} bytes that its ticket allows",
+)
+UNWANTED_EARLY_DATA_ANSWER = _row(
+    "unwanted-early-data-answer",
+    A.illegal_parameter,
+    "RFC 8446 section 4.2.10",
+    "the server accepts early data although it {problem}",
+)
+
 # Authentication
 UNOFFERED_SIGNATURE_SCHEME = _row(
     "unoffered-signature-scheme",

@@ -14,7 +14,7 @@ ClientHello            -------->
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from .. import violations
@@ -22,15 +22,16 @@ from ..crypto.cipher_suites import Suite
 from ..crypto.groups import InvalidPublicKey
 from ..crypto.hashes import equal
 from ..errors import PeerViolation
-from ..events import ConnectionFacts
+from ..events import ConnectionFacts, EarlyDataRejected
 from ..keys.schedule13 import EarlySecret, HandshakeSecret, MasterSecret, TrafficSecret
 from ..wire import extensions as x
-from ..wire.codepoints import NamedGroup, ProtocolVersion
+from ..wire.codepoints import NamedGroup, ProtocolVersion, PskKeyExchangeMode, SignatureScheme
 from ..wire.handshake import (
     Certificate,
     CertificateRequest,
     CertificateVerify,
     EncryptedExtensions,
+    EndOfEarlyData,
     Finished,
     HelloRetryRequest,
     ServerHello,
@@ -40,6 +41,7 @@ from .authenticate import Peer
 from .established import Established
 from .flow import Flow
 from .hello import Offer, check_answers, check_place, check_server_hello, required, retry
+from .psk import Psk, accepted_psk, with_psks
 
 if TYPE_CHECKING:
     from ..config import ClientConfig
@@ -57,35 +59,35 @@ def client_handshake_13(hs: Handshake, config: ClientConfig, offer: Offer, hello
     if isinstance(hello, HelloRetryRequest):
         offer = say_hello_again(hs, config, offer, hello)
         hello = yield from hs.expect(ServerHello)
-    suite, group, secret = agree_on_keys(hs, offer, hello)
+    suite, group, psk, secret = agree_on_keys(hs, offer, hello)
 
     server_traffic, client_traffic = derive_handshake_keys(hs, secret)
-    if offer.retried is None:
-        compatibility_change_cipher_spec(hs, offer)
-    hs.write_with_secret(client_traffic, "handshake")
+    if hs.early_data is None:
+        if offer.retried is None:
+            compatibility_change_cipher_spec(hs, offer)
+        hs.write_with_secret(client_traffic, "handshake")
 
     encrypted = yield from hs.expect(EncryptedExtensions)
     alpn = read_encrypted_extensions(hs, offer, encrypted)
+    if not settle_early_data(hs, offer, encrypted, psk, suite, alpn) and hs.early_data is not None:
+        hs.write_with_secret(client_traffic, "handshake")
 
-    request: CertificateRequest | None = None
-    message = yield from hs.expect(CertificateRequest, Certificate)
-    if isinstance(message, CertificateRequest):
-        request = read_certificate_request(message)
-        message = yield from hs.expect(Certificate)
-    assert isinstance(message, Certificate)  # noqa: S101 - expect() gives nothing else
-    peer = yield from judge_server(hs, config, offer, message)
-
-    verify = yield from hs.expect(CertificateVerify)
-    authenticate.check_proof(hs, peer, verify)
+    if psk is None:
+        server = yield from hear_server_certificate(hs, config, offer)
+    else:
+        server = yield from resume_with(hs, config, psk)
 
     finished = yield from hs.expect(Finished)
     check_finished(server_traffic, hs.before.digest(), finished)
 
     master = secret.master()
     after_server_finished = hs.hash_so_far
+    if hs.early_data is not None and hs.early_data.status == "accepted":
+        hs.send(EndOfEarlyData())
+        hs.write_with_secret(client_traffic, "handshake")
     shown = Shown()
-    if request is not None:
-        shown = yield from show_certificate(hs, config, request)
+    if server.request is not None:
+        shown = yield from show_certificate(hs, config, server.request)
     hs.send(Finished(client_traffic.finished(hs.hash_so_far)))
 
     return settle(
@@ -98,15 +100,85 @@ def client_handshake_13(hs: Handshake, config: ClientConfig, offer: Offer, hello
             group=group,
             server_name=hs.server_name,
             alpn=alpn,
-            peer=peer.verified,
-            peer_chain=peer.chain,
-            peer_signature_scheme=verify.algorithm,
-            identity=shown.identity,
+            peer=None if server.peer is None else server.peer.verified,
+            peer_chain=() if server.peer is None else server.peer.chain,
+            peer_signature_scheme=server.scheme,
+            identity=server.identity if psk is not None else shown.identity,
             identity_refusal=shown.refusal,
-            client_certificate_requested=request is not None,
+            client_certificate_requested=server.request is not None,
             hello_retry_request=offer.retried is not None,
+            resumed=psk is not None and psk.session is not None,
+            external_psk=psk.identity if psk is not None and psk.session is None else None,
+            early_data=early_data_status(hs, offer),
         ),
+        psk,
+        offer,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Who the server is, by its certificate or by the session; and what it asks of the client."""
+
+    peer: Peer | None = None
+    scheme: SignatureScheme | None = None
+    request: CertificateRequest | None = None
+    identity: Identity | None = None
+
+
+def hear_server_certificate(hs: Handshake, config: ClientConfig, offer: Offer) -> Flow[Server]:
+    """CertificateRequest*, Certificate and CertificateVerify (sections 4.3.2, 4.4.2 and 4.4.3)."""
+    request: CertificateRequest | None = None
+    message = yield from hs.expect(CertificateRequest, Certificate)
+    if isinstance(message, CertificateRequest):
+        request = read_certificate_request(message)
+        message = yield from hs.expect(Certificate)
+    assert isinstance(message, Certificate)  # noqa: S101 - expect() gives nothing else
+    peer = yield from judge_server(hs, config, offer, message)
+    verify = yield from hs.expect(CertificateVerify)
+    authenticate.check_proof(hs, peer, verify)
+    return Server(peer, verify.algorithm, request)
+
+
+def resume_with(hs: Handshake, config: ClientConfig, psk: Psk) -> Flow[Server]:
+    """The PSK stands for the server's certificate: a session's is judged anew, an external one has none (2.2)."""
+    session = psk.session
+    if session is None:
+        hs.note("resumption", "external PSK", "the server knows the key", rfc="RFC 8446 section 2.2")
+        return Server()
+    hs.note("resumption", "resumed", "the server accepted the ticket", rfc="RFC 8446 section 2.2")
+    identity = next((one for one in config.identities if one.fingerprint == session.identity), None)
+    if not session.peer_chain:
+        return Server(identity=identity)
+    peer = yield from authenticate.judge(hs, config.verifier, session.peer_chain)
+    return Server(peer, session.peer_signature_scheme, identity=identity)
+
+
+def early_data_status(hs: Handshake, offer: Offer) -> str:
+    """What became of the early data, for the facts."""
+    if not offer.offers_early_data:
+        return ""
+    return "rejected" if hs.early_data is None else hs.early_data.status
+
+
+def settle_early_data(
+    hs: Handshake, offer: Offer, message: EncryptedExtensions, psk: Psk | None, suite: Suite, alpn: str | None
+) -> bool:
+    """Whether the server takes the early data (section 4.2.10); False where none was offered, too."""
+    if hs.early_data is None:
+        return False
+    accepted = message.extensions.get(x.EARLY_DATA) is not None
+    if accepted:
+        session = None if psk is None else psk.session
+        if session is None or psk is not offer.psks[0]:
+            raise PeerViolation(violations.UNWANTED_EARLY_DATA_ANSWER, problem="did not accept the first PSK")
+        if session.cipher_suite != suite.name or session.alpn != alpn:
+            raise PeerViolation(violations.UNWANTED_EARLY_DATA_ANSWER, problem="changed the suite or the protocol")
+    hs.early_data.settle("accepted" if accepted else "rejected")
+    if not accepted:
+        hs.events.append(EarlyDataRejected(bytes(hs.early_data.sent)))
+    hs.early_data.sent.clear()
+    return accepted
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +199,16 @@ def say_hello_again(hs: Handshake, config: ClientConfig, offer: Offer, request: 
     transcript.replace_with_message_hash()
     transcript.add(hs.message)
     hs.transcript = transcript
-    compatibility_change_cipher_spec(hs, offer)
+    if hs.early_data is None:
+        compatibility_change_cipher_spec(hs, offer)
+    else:
+        hs.early_data.settle("rejected")
+        hs.events.append(EarlyDataRejected(bytes(hs.early_data.sent)))
+        hs.records.flush_handshake()
+        hs.records.write = None  # the second ClientHello goes out as the first did
+        hs.early_data = None
     hs.records.record_version = 0x0303
-    return Offer(hs.send(offer.hello), offer.key_pairs, request)
+    return replace(offer, hello=hs.send(with_psks(offer.hello, offer.psks, transcript)))
 
 
 def compatibility_change_cipher_spec(hs: Handshake, offer: Offer) -> None:
@@ -138,8 +217,10 @@ def compatibility_change_cipher_spec(hs: Handshake, offer: Offer) -> None:
         hs.send_change_cipher_spec()
 
 
-def agree_on_keys(hs: Handshake, offer: Offer, hello: ServerHello) -> tuple[Suite, NamedGroup, HandshakeSecret]:
-    """Suite, group and handshake secret from the ServerHello (sections 4.1.3 and 7.1)."""
+def agree_on_keys(
+    hs: Handshake, offer: Offer, hello: ServerHello
+) -> tuple[Suite, NamedGroup | None, Psk | None, HandshakeSecret]:
+    """Suite, group, PSK and handshake secret from the ServerHello (sections 4.1.3 and 7.1)."""
     suite = check_server_hello(offer, hello)
     if offer.retried is not None and offer.retried.cipher_suite != suite.name:
         raise PeerViolation(
@@ -151,6 +232,13 @@ def agree_on_keys(hs: Handshake, offer: Offer, hello: ServerHello) -> tuple[Suit
     hs.note("version", TLS1_3, "the server chose it", (TLS1_3,), hs.config.versions, "RFC 8446 section 4.2.1")
     hs.note("cipher_suite", suite.name, "the server chose it", (suite.name,), hs.config.cipher_suites)
 
+    psk = accepted_psk(offer.psks, hello, suite)
+    early = EarlySecret(suite.hash, None if psk is None else psk.secret)
+    if psk is not None and x.SERVER_KEY_SHARE.type not in hello.extensions:
+        modes = offer.hello.extensions.get(x.PSK_KEY_EXCHANGE_MODES) or ()
+        if PskKeyExchangeMode.psk_ke in modes:
+            hs.note("group", "none", "the server goes on with the PSK alone, without forward secrecy")
+            return suite, None, psk, early.handshake(suite, None)
     share = required("ServerHello", hello.extensions, x.SERVER_KEY_SHARE)
     pair = offer.key_pairs.get(share.group)
     if pair is None:
@@ -160,7 +248,7 @@ def agree_on_keys(hs: Handshake, offer: Offer, hello: ServerHello) -> tuple[Suit
         shared_secret = pair.shared_secret(share.key_exchange)
     except InvalidPublicKey as problem:
         raise PeerViolation(violations.BAD_KEY_SHARE, group=share.group, problem=problem) from None
-    return suite, share.group, EarlySecret(suite.hash).handshake(suite, shared_secret)
+    return suite, share.group, psk, early.handshake(suite, shared_secret)
 
 
 def derive_handshake_keys(hs: Handshake, secret: HandshakeSecret) -> tuple[TrafficSecret, TrafficSecret]:
@@ -234,7 +322,14 @@ def show_certificate(hs: Handshake, config: ClientConfig, request: CertificateRe
     return Shown(identity)
 
 
-def settle(hs: Handshake, master: MasterSecret, after_server_finished: bytes, facts: ConnectionFacts) -> Established:
+def settle(
+    hs: Handshake,
+    master: MasterSecret,
+    after_server_finished: bytes,
+    facts: ConnectionFacts,
+    psk: Psk | None,
+    offer: Offer,
+) -> Established:
     """Application keys both ways, exporter and resumption secrets (section 7.1)."""
     server = master.server_traffic(after_server_finished)
     client = master.client_traffic(after_server_finished)
@@ -247,4 +342,11 @@ def settle(hs: Handshake, master: MasterSecret, after_server_finished: bytes, fa
     hs.write_with_secret(client, "application")
     resumption = master.resumption(hs.hash_so_far)
     hs.reveal("resumption_master_secret", resumption, "master secret", "ClientHello..client Finished", log=False)
-    return Established(facts, exporter, resumption)
+    created_at = None if psk is None or psk.session is None else psk.session.created_at
+    return Established(
+        facts,
+        exporter,
+        resumption,
+        session_created_at=created_at,
+        post_handshake_auth=x.POST_HANDSHAKE_AUTH.type in offer.hello.extensions,
+    )

@@ -1,4 +1,4 @@
-"""What may still be said after a TLS 1.3 handshake (RFC 8446 section 4.6): tickets and new keys.
+"""What may still be said after a TLS 1.3 handshake (RFC 8446 section 4.6): tickets, new keys, a late certificate.
 
 These are flows like the handshake's, without an end.
 """
@@ -9,44 +9,48 @@ from typing import TYPE_CHECKING, NoReturn
 
 from .. import violations
 from ..errors import PeerViolation
-from ..events import KeysUpdated, TicketReceived
+from ..events import KeysUpdated
 from ..wire.codepoints import KeyUpdateRequest
-from ..wire.handshake import KeyUpdate, NewSessionTicket
+from ..wire.handshake import Certificate, CertificateRequest, KeyUpdate, NewSessionTicket
+from .established import Established
 from .flow import Flow
+from .post_handshake_auth import answer_request, hear_answer
+from .tickets13 import hear_ticket, send_tickets
 
 if TYPE_CHECKING:
+    from ..config import ClientConfig, ServerConfig
     from .driver import Handshake
 
-_WEEK = 7 * 24 * 3600
 
-
-def client_connected_13(hs: Handshake) -> Flow[NoReturn]:
-    """A client hears tickets and key updates."""
+def client_connected_13(hs: Handshake, config: ClientConfig, established: Established) -> Flow[NoReturn]:
+    """A client hears tickets, key updates and, where it said so, requests for its certificate."""
     while True:
-        message = yield from hs.expect(NewSessionTicket, KeyUpdate)
+        message: NewSessionTicket | KeyUpdate | CertificateRequest
+        if config.post_handshake_auth:
+            message = yield from hs.expect(NewSessionTicket, KeyUpdate, CertificateRequest)
+        else:
+            message = yield from hs.expect(NewSessionTicket, KeyUpdate)
+        if isinstance(message, KeyUpdate):
+            follow_key_update(hs, message)
+        elif isinstance(message, NewSessionTicket):
+            hear_ticket(hs, config, established, message)
+        else:
+            yield from answer_request(hs, config, message)
+
+
+def server_connected_13(hs: Handshake, config: ServerConfig, established: Established) -> Flow[NoReturn]:
+    """A server hands out tickets, and hears key updates and the answers to its requests for a certificate."""
+    send_tickets(hs, config, established)
+    while True:
+        message: KeyUpdate | Certificate
+        if hs.post_handshake is None:
+            message = yield from hs.expect(KeyUpdate)
+        else:
+            message = yield from hs.expect(KeyUpdate, Certificate)
         if isinstance(message, KeyUpdate):
             follow_key_update(hs, message)
         else:
-            hear_ticket(hs, message)
-
-
-def server_connected_13(hs: Handshake) -> Flow[NoReturn]:
-    """A server hears key updates."""
-    while True:
-        follow_key_update(hs, (yield from hs.expect(KeyUpdate)))
-
-
-def hear_ticket(hs: Handshake, message: NewSessionTicket) -> None:
-    """Check a ticket and hand it to the application (section 4.6.1)."""
-    hs.tickets_received += 1
-    limit = hs.config.limits.max_tickets
-    if hs.tickets_received > limit:
-        raise PeerViolation(violations.TOO_MANY_TICKETS, limit=limit, setting="Limits.max_tickets")
-    if message.ticket_lifetime > _WEEK:
-        raise PeerViolation(
-            violations.BAD_TICKET, problem=f"its lifetime of {message.ticket_lifetime} s is over seven days"
-        )
-    hs.events.append(TicketReceived(message))
+            yield from hear_answer(hs, config, message)
 
 
 def follow_key_update(hs: Handshake, message: KeyUpdate) -> None:

@@ -23,11 +23,13 @@ from .flow import Decision, Expect, Flow, expectation, message_name
 if TYPE_CHECKING:
     from ..config import _Config
     from ..events import Event
-    from ..keys.schedule13 import TrafficSecret
+    from ..keys.schedule13 import ExporterSecret, TrafficSecret
     from ..record.layer import RecordLayer
     from ..record.protection import Direction
     from ..trace import Sink
     from ..wire.handshake import HandshakeMessage
+    from .early_data import EarlyData
+    from .post_handshake_auth import PostHandshakeAuth
 
 __all__ = ["Driver", "Handshake"]
 
@@ -78,6 +80,11 @@ class Handshake:
         self.key_updates_received = 0
         self.tickets_received = 0
         self.renegotiations_refused = 0
+        self.half_rtt = False
+        """Whether a server may send application data before the client's Finished: nobody else is to be authenticated."""
+        self.post_handshake: PostHandshakeAuth | None = None
+        self.early_data: EarlyData | None = None
+        self.early_exporter: ExporterSecret | None = None
         self.read_generation = 0
         self.write_generation = 0
         self.write_secret: TrafficSecret | None = None

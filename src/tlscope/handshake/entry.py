@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .. import violations
@@ -12,9 +13,10 @@ from ..wire.handshake import ClientHello, HelloRetryRequest, ServerHello
 from . import negotiate
 from .client12 import client_handshake_12
 from .client13 import client_handshake_13
+from .early_data import begin_early_data
 from .established import Established
 from .flow import Flow
-from .hello import Offer, agree_version, make_offer
+from .hello import agree_version, make_offer
 from .server12 import server_handshake_12
 from .server13 import server_handshake_13
 
@@ -29,9 +31,15 @@ def client_handshake(hs: Handshake, config: ClientConfig) -> Flow[Established]:
     """Say hello, and go on in the version that the server chose."""
     offer = make_offer(hs, config)
     hs.client_random = offer.hello.random
-    offer = Offer(hs.send(offer.hello), offer.key_pairs, session=offer.session)
+    offer = replace(offer, hello=hs.send(offer.hello))
+    if offer.offers_early_data:
+        begin_early_data(hs, config, offer)
     hello = yield from hs.expect(ServerHello, HelloRetryRequest)
-    if agree_version(offer, hello, config.versions) is ProtocolVersion.TLS1_2:
+    version = agree_version(offer, hello, config.versions)
+    if hs.early_data is not None and version is ProtocolVersion.TLS1_2:
+        # RFC 8446 appendix D.3: a server that went back to TLS 1.2 can't have sent the ticket.
+        raise PeerViolation(violations.UNOFFERED_VERSION, received=version)
+    if version is ProtocolVersion.TLS1_2:
         return (yield from client_handshake_12(hs, config, offer, hello))
     return (yield from client_handshake_13(hs, config, offer, hello))
 

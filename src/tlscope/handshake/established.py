@@ -23,5 +23,11 @@ class Established:
     facts: ConnectionFacts
     exporter: Exporter = field(repr=False)
     resumption_master_secret: bytes = field(default=b"", repr=False)
+    tickets_wanted: bool = False
+    """Whether the client can resume with a ticket and (EC)DHE (RFC 8446 section 4.2.9)."""
+    session_created_at: float | None = None
+    """When the session began that was resumed; None after a full handshake."""
+    post_handshake_auth: bool = False
+    """Whether the client may be asked for a certificate later (RFC 8446 section 4.6.2)."""
     tls_unique: bytes | None = field(default=None, repr=False)
     """The first Finished of a TLS 1.2 handshake (RFC 5929 section 3)."""

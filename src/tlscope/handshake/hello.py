@@ -15,6 +15,7 @@ from ..wire import extensions as x
 from ..wire.codepoints import AlertDescription, ExtensionType, NamedGroup, ProtocolVersion
 from ..wire.extensions import Extensions, KeyShareEntry
 from ..wire.handshake import ClientHello, HelloRetryRequest, ServerHello
+from .psk import Psk, psks_to_offer, with_psks
 
 if TYPE_CHECKING:
     from ..config import ClientConfig
@@ -32,6 +33,8 @@ class Offer:
     key_pairs: Mapping[NamedGroup, KeyPair] = field(repr=False)
     retried: HelloRetryRequest | None = None
     session: Session | None = field(default=None, repr=False)
+    psks: tuple[Psk, ...] = ()
+    offers_early_data: bool = False
 
 
 def make_offer(hs: Handshake, config: ClientConfig) -> Offer:
@@ -42,7 +45,7 @@ def make_offer(hs: Handshake, config: ClientConfig) -> Offer:
     # Appendix D.4: a session ID makes the handshake look like a TLS 1.2 resumption to middleboxes.
     session_id = randomness.bytes(32) if offers_13 and config.middlebox_compatibility else b""
     session = find_session(hs, config)
-    if session is not None:
+    if session is not None and session.version is TLS1_2:
         # RFC 5077 section 3.4: the echo of this session ID will say that the ticket was accepted.
         session_id = session.session_id or session_id or randomness.bytes(32)
     key_pairs = {}
@@ -50,7 +53,12 @@ def make_offer(hs: Handshake, config: ClientConfig) -> Offer:
         key_pairs = {group: randomness.key_pair(GROUPS[group]) for group in config.shared_groups}
     suites = config.hello_cipher_suites
     hello = ClientHello(random, suites, _extensions(hs, config, key_pairs, session), session_id)
-    return Offer(hello, key_pairs, session=session)
+    psks = psks_to_offer(hs, config, session) if offers_13 else ()
+    early = bool(config.early_data and psks and psks[0].session is not None and psks[0].session.max_early_data)
+    if early:
+        hello.extensions = hello.extensions.with_(x.EARLY_DATA(True))
+    with_psks(hello, psks, hs.before)
+    return Offer(hello, key_pairs, session=session, psks=psks, offers_early_data=early)
 
 
 def find_session(hs: Handshake, config: ClientConfig) -> Session | None:
@@ -74,7 +82,8 @@ def _extensions(
         items.append(x.SERVER_NAME(sni))
     items += config.static_extensions
     if TLS1_2 in config.versions and config.sessions is not None:
-        items.append(x.SESSION_TICKET(b"" if session is None else session.ticket))
+        ticket = session.ticket if session is not None and session.version is TLS1_2 else b""
+        items.append(x.SESSION_TICKET(ticket))
     if key_pairs:
         shares = [KeyShareEntry(group, pair.public_key) for group, pair in key_pairs.items()]
         items.append(x.KEY_SHARES(tuple(shares)))
@@ -82,8 +91,8 @@ def _extensions(
 
 
 def retry(hs: Handshake, config: ClientConfig, offer: Offer, request: HelloRetryRequest) -> Offer:
-    """The second ClientHello, changed as the server asks and in nothing else (section 4.1.2)."""
-    check_server_hello(offer, request)
+    """The second ClientHello, changed as the server asks and in nothing else (section 4.1.2); without binders yet."""
+    suite = check_server_hello(offer, request)
     ext = request.extensions
     group, cookie = ext.get(x.SELECTED_GROUP), ext.get(x.COOKIE)
     if group is None and cookie is None:
@@ -110,8 +119,12 @@ def retry(hs: Handshake, config: ClientConfig, offer: Offer, request: HelloRetry
         "RFC 8446 section 4.1.4",
     )
     first = offer.hello
-    hello = ClientHello(first.random, first.cipher_suites, first.extensions.with_(*changes), first.session_id)
-    return Offer(hello, key_pairs, request)
+    # Section 4.2.10: early data is over with a HelloRetryRequest.
+    extensions = first.extensions.without(ExtensionType.early_data).with_(*changes)
+    hello = ClientHello(first.random, first.cipher_suites, extensions, first.session_id)
+    # Section 4.1.2: PSKs whose hash is not that of the chosen cipher suite may go, and the binders are new.
+    psks = tuple(psk for psk in offer.psks if psk.hash is suite.hash)
+    return Offer(hello, key_pairs, request, psks=psks, offers_early_data=offer.offers_early_data)
 
 
 def check_server_hello(offer: Offer, hello: ServerHello) -> Suite:

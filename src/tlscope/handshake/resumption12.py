@@ -53,7 +53,7 @@ def find_session(hs: Handshake, config: ServerConfig, hello: ClientHello, *, ext
             sealed = stored
         else:
             return None
-        session = _decode(sealed)
+        session = decode_session(sealed)
         if session.version is TLS1_2 and not extended:
             raise PeerViolation(violations.CHANGED_EXTENDED_MASTER_SECRET)
         identity, peer = _check(hs, config, hello, session, now)
@@ -64,7 +64,8 @@ def find_session(hs: Handshake, config: ServerConfig, hello: ClientHello, *, ext
     return Resumable(session, identity, peer, bool(config.tickets is not None and ticket is not None))
 
 
-def _decode(data: bytes) -> Session:
+def decode_session(data: bytes) -> Session:
+    """The session in a ticket. Raises ``TicketRejected``."""
     try:
         return Session.decode(data)
     except (DecodeError, UnicodeError, ValueError):

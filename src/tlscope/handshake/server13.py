@@ -14,7 +14,7 @@ from ..errors import PeerViolation
 from ..events import ConnectionFacts
 from ..keys.schedule13 import EarlySecret, HandshakeSecret, TrafficSecret
 from ..wire import extensions as x
-from ..wire.codepoints import ExtensionType, NamedGroup, ProtocolVersion, SignatureScheme
+from ..wire.codepoints import ExtensionType, NamedGroup, ProtocolVersion, PskKeyExchangeMode, SignatureScheme
 from ..wire.extensions import Extensions, KeyShareEntry
 from ..wire.handshake import (
     HELLO_RETRY_REQUEST_RANDOM,
@@ -23,20 +23,24 @@ from ..wire.handshake import (
     CertificateVerify,
     ClientHello,
     EncryptedExtensions,
+    EndOfEarlyData,
     Finished,
     HelloRetryRequest,
     ServerHello,
 )
 from . import authenticate, negotiate
-from .authenticate import Peer
 from .client13 import check_finished
+from .early_data import judge_early_data
 from .established import Established
 from .flow import Flow
 from .hello import check_answers, check_retried_hello, required
+from .psk import Selected, offers_mode, select_psk
 
 if TYPE_CHECKING:
     from ..config import ServerConfig
+    from ..sessions import Session
     from ..trust.identity import Identity
+    from ..trust.verify import VerifiedPeer
     from .driver import Handshake
 
 TLS1_3 = ProtocolVersion.TLS1_3
@@ -48,30 +52,25 @@ def server_handshake_13(hs: Handshake, config: ServerConfig, hello: ClientHello)
     hs.change_cipher_specs_allowed = True
     check_client_hello(hello)
     suite = choose_suite(hs, config, hello)
-    group = choose_group(hs, config, hello)
+    selected = select_psk(hs, config, hello, suite)
+    group = choose_group(hs, config, hello, selected)
 
-    retried = group not in shared_groups(hello) or config.hello_retry_cookie
+    retried = (group is not None and group not in shared_groups(hello)) or config.hello_retry_cookie
     if retried:
-        first, cookie = hello, ask_again(hs, config, hello, suite, group)
-        hello = yield from hs.expect(ClientHello)
-        check_second_hello(first, hello, group, cookie)
+        hello = yield from hear_second_hello(hs, config, hello, suite, group)
+        selected = select_psk(hs, config, hello, suite)
 
     hs.records.is_tls13 = True
-    secret = answer_hello(hs, config, hello, suite, group)
-    compatibility_change_cipher_spec(hs, hello, already=retried)
-    server_traffic, client_traffic = derive_handshake_keys(hs, secret)
-
     alpn = choose_alpn(hs, config, hello)
+    early = judge_early_data(hs, config, hello, selected, suite, alpn, retried=retried)
+    secret = answer_hello(hs, config, hello, suite, group, selected)
+    compatibility_change_cipher_spec(hs, hello, already=retried)
+    server_traffic, client_traffic = derive_handshake_keys(hs, secret, early)
+
     hs.send(EncryptedExtensions(encrypted_extensions(hs, config, hello, alpn)))
-
-    if config.client_auth is not ClientAuth.NONE:
-        hs.send(CertificateRequest(authenticate.request_extensions(config)))
-
-    offered = required("ClientHello", hello.extensions, x.SIGNATURE_ALGORITHMS)
-    identity, scheme = yield from choose_identity(hs, config, hello, offered)
-    staple = hello.extensions.get(x.STATUS_REQUEST) is not None
-    hs.send(authenticate.certificate_message(identity, staple=staple))
-    hs.send((yield from authenticate.prove(hs, identity, scheme)))
+    identity = None if selected is None else selected.identity
+    if selected is None:
+        identity = yield from show_certificate(hs, config, hello)
 
     hs.send(Finished(server_traffic.finished(hs.hash_so_far)))
     master = secret.master()
@@ -84,9 +83,14 @@ def server_handshake_13(hs: Handshake, config: ServerConfig, hello: ClientHello)
     hs.reveal("CLIENT_TRAFFIC_SECRET_0", client_application.secret, *inputs)
     hs.reveal("EXPORTER_SECRET", exporter.secret, *inputs)
     hs.write_with_secret(server_application, "application")
+    hs.half_rtt = selected is not None or config.client_auth is ClientAuth.NONE
 
+    if early is not None and hs.early_data is not None:
+        yield from hs.expect(EndOfEarlyData)
+        hs.early_data.open = False
+        hs.read_with_secret(client_traffic, "handshake")
     proof = Proof()
-    if config.client_auth is not ClientAuth.NONE:
+    if selected is None and config.client_auth is not ClientAuth.NONE:
         proof = yield from expect_client_certificate(hs, config)
     finished = yield from hs.expect(Finished)
     check_finished(client_traffic, hs.before.digest(), finished)
@@ -94,29 +98,47 @@ def server_handshake_13(hs: Handshake, config: ServerConfig, hello: ClientHello)
     hs.read_with_secret(client_application, "application")
     resumption = master.resumption(hs.hash_so_far)
     hs.reveal("resumption_master_secret", resumption, "master secret", "ClientHello..client Finished", log=False)
-    peer = proof.peer
+    session = None if selected is None else selected.psk.session
+    if selected is not None and session is not None:
+        proof = Proof.of_session(selected, session)
     facts = ConnectionFacts(
         version=TLS1_3,
         cipher_suite=suite.name,
         group=group,
         server_name=hs.server_name,
         alpn=None if alpn is None else alpn.decode("utf-8", "replace"),
-        peer=None if peer is None else peer.verified,
-        peer_chain=() if peer is None else peer.chain,
+        peer=proof.verified,
+        peer_chain=proof.chain,
         peer_signature_scheme=proof.scheme,
         identity=identity,
-        client_certificate_requested=config.client_auth is not ClientAuth.NONE,
+        client_certificate_requested=selected is None and config.client_auth is not ClientAuth.NONE,
         hello_retry_request=retried,
+        resumed=session is not None,
+        external_psk=selected.psk.identity if selected is not None and session is None else None,
+        early_data="" if hs.early_data is None else hs.early_data.status,
     )
-    return Established(facts, exporter, resumption)
+    return Established(
+        facts,
+        exporter,
+        resumption,
+        tickets_wanted=offers_mode(hello, PskKeyExchangeMode.psk_dhe_ke) and identity is not None,
+        session_created_at=None if session is None else session.created_at,
+        post_handshake_auth=ExtensionType.post_handshake_auth in hello.extensions and config.trust is not None,
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What a client showed: nothing, or a good certificate and the scheme that it proved its key with."""
+    """What a client showed, now or when its session began: nothing, or a chain, judged, and the scheme of its proof."""
 
-    peer: Peer | None = None
+    verified: VerifiedPeer | None = None
+    chain: tuple[bytes, ...] = ()
     scheme: SignatureScheme | None = None
+
+    @classmethod
+    def of_session(cls, selected: Selected, session: Session) -> Proof:
+        """What the client showed when the session began, judged anew."""
+        return cls(selected.peer, session.peer_chain, session.peer_signature_scheme)
 
 
 def shared_groups(hello: ClientHello) -> tuple[NamedGroup, ...]:
@@ -130,6 +152,8 @@ def check_client_hello(hello: ClientHello) -> None:
         raise PeerViolation(violations.NO_NULL_COMPRESSION)
     if ExtensionType.oid_filters in hello.extensions:
         raise PeerViolation(violations.MISPLACED_EXTENSION, message="ClientHello", extension=ExtensionType.oid_filters)
+    if ExtensionType.pre_shared_key in hello.extensions and ExtensionType.key_share not in hello.extensions:
+        return  # section 9.2: with a PSK the client may do without (EC)DHE
     groups = required("ClientHello", hello.extensions, x.SUPPORTED_GROUPS)
     shares = required("ClientHello", hello.extensions, x.KEY_SHARES)
     seen: set[int] = set()
@@ -151,19 +175,46 @@ def choose_suite(hs: Handshake, config: ServerConfig, hello: ClientHello) -> Sui
     return suite.value
 
 
-def choose_group(hs: Handshake, config: ServerConfig, hello: ClientHello) -> NamedGroup:
-    """The group of the key exchange (section 4.2.8)."""
+def choose_group(
+    hs: Handshake, config: ServerConfig, hello: ClientHello, selected: Selected | None
+) -> NamedGroup | None:
+    """The group of the key exchange (section 4.2.8); None where a PSK does without one (section 4.2.9)."""
+    if selected is not None and not (
+        offers_mode(hello, PskKeyExchangeMode.psk_dhe_ke) and ExtensionType.key_share in hello.extensions
+    ):
+        if config.psk_without_key_exchange and offers_mode(hello, PskKeyExchangeMode.psk_ke):
+            hs.note("group", "none", "the client has a PSK and no key share, and psk_without_key_exchange allows it")
+            return None
+        if ExtensionType.key_share not in hello.extensions:
+            raise PeerViolation(violations.MISSING_EXTENSION, message="ClientHello", extension=ExtensionType.key_share)
+    required("ClientHello", hello.extensions, x.KEY_SHARES)
     offered = hello.extensions.get(x.SUPPORTED_GROUPS) or ()
     group = negotiate.group(offered, shared_groups(hello), config.groups)
     hs.note("group", group.value, group.why, offered, config.groups, "RFC 8446 section 4.1.1")
     return group.value
 
 
-def ask_again(hs: Handshake, config: ServerConfig, hello: ClientHello, suite: Suite, group: NamedGroup) -> bytes | None:
+def hear_second_hello(
+    hs: Handshake, config: ServerConfig, first: ClientHello, suite: Suite, group: NamedGroup | None
+) -> Flow[ClientHello]:
+    """HelloRetryRequest, and the ClientHello that answers it (section 4.1.4)."""
+    if ExtensionType.early_data in first.extensions:
+        # Section 4.2.10: what the client has sent on top of its first hello is passed over.
+        hs.records.skip_budget = max(config.max_early_data, config.limits.max_skipped_early_data)
+    cookie = ask_again(hs, config, first, suite, group)
+    second = yield from hs.expect(ClientHello)
+    hs.records.skip_budget = 0
+    check_second_hello(first, second, group, cookie)
+    return second
+
+
+def ask_again(
+    hs: Handshake, config: ServerConfig, hello: ClientHello, suite: Suite, group: NamedGroup | None
+) -> bytes | None:
     """Send HelloRetryRequest (section 4.1.4); gives the cookie that the client must bring back, if any."""
     items = [x.SELECTED_VERSION(TLS1_3)]
     cookie = None
-    if group not in shared_groups(hello):
+    if group is not None and group not in shared_groups(hello):
         items.append(x.SELECTED_GROUP(group))
         why = f"the client sent no key share for {group}"
     else:
@@ -180,11 +231,11 @@ def ask_again(hs: Handshake, config: ServerConfig, hello: ClientHello, suite: Su
     return cookie
 
 
-def check_second_hello(first: ClientHello, second: ClientHello, group: NamedGroup, cookie: bytes | None) -> None:
+def check_second_hello(first: ClientHello, second: ClientHello, group: NamedGroup | None, cookie: bytes | None) -> None:
     """The second ClientHello must do what was asked and change nothing else (sections 4.1.2 and 4.2.8)."""
     check_client_hello(second)
     check_retried_hello(first, second)
-    if group not in shared_groups(first):
+    if group is not None and group not in shared_groups(first):
         if shared_groups(second) != (group,):
             raise PeerViolation(
                 violations.IGNORED_HELLO_RETRY_REQUEST, problem=f"it must have one key share, for {group}"
@@ -200,18 +251,30 @@ def check_second_hello(first: ClientHello, second: ClientHello, group: NamedGrou
 
 
 def answer_hello(
-    hs: Handshake, config: ServerConfig, hello: ClientHello, suite: Suite, group: NamedGroup
+    hs: Handshake,
+    config: ServerConfig,
+    hello: ClientHello,
+    suite: Suite,
+    group: NamedGroup | None,
+    selected: Selected | None,
 ) -> HandshakeSecret:
-    """Send ServerHello with the server's key share; gives the handshake secret (sections 4.1.3 and 7.1)."""
-    share = next(one for one in hello.extensions.get(x.KEY_SHARES) or () if one.group == group)
-    try:
-        ours, shared_secret = GROUPS[group].respond(share.key_exchange, config.randomness.key_pair)
-    except InvalidPublicKey as problem:
-        raise PeerViolation(violations.BAD_KEY_SHARE, group=group, problem=problem) from None
+    """Send ServerHello, with a key share and the chosen PSK; gives the handshake secret (sections 4.1.3 and 7.1)."""
+    items: list[tuple[int, bytes]] = []
+    shared_secret: bytes | None = None
+    if group is not None:
+        share = next(one for one in hello.extensions.get(x.KEY_SHARES) or () if one.group == group)
+        try:
+            ours, shared_secret = GROUPS[group].respond(share.key_exchange, config.randomness.key_pair)
+        except InvalidPublicKey as problem:
+            raise PeerViolation(violations.BAD_KEY_SHARE, group=group, problem=problem) from None
+        items.append(x.SERVER_KEY_SHARE(KeyShareEntry(group, ours)))
+    items.append(x.SELECTED_VERSION(TLS1_3))
+    if selected is not None:
+        items.append(x.SELECTED_PSK(selected.index))
     hs.records.record_version = 0x0303
-    extensions = Extensions([x.SERVER_KEY_SHARE(KeyShareEntry(group, ours)), x.SELECTED_VERSION(TLS1_3)])
-    hs.send(ServerHello(config.randomness.bytes(32), suite.name, extensions, hello.session_id))
-    return EarlySecret(suite.hash).handshake(suite, shared_secret)
+    hs.send(ServerHello(config.randomness.bytes(32), suite.name, Extensions(items), hello.session_id))
+    psk = None if selected is None else selected.psk.secret
+    return EarlySecret(suite.hash, psk).handshake(suite, shared_secret)
 
 
 def compatibility_change_cipher_spec(hs: Handshake, hello: ClientHello, *, already: bool = False) -> None:
@@ -220,8 +283,13 @@ def compatibility_change_cipher_spec(hs: Handshake, hello: ClientHello, *, alrea
         hs.send_change_cipher_spec()
 
 
-def derive_handshake_keys(hs: Handshake, secret: HandshakeSecret) -> tuple[TrafficSecret, TrafficSecret]:
-    """The server's and the client's handshake traffic secrets; from here on both sides' messages are protected."""
+def derive_handshake_keys(
+    hs: Handshake, secret: HandshakeSecret, early: TrafficSecret | None = None
+) -> tuple[TrafficSecret, TrafficSecret]:
+    """The server's and the client's handshake traffic secrets; from here on both sides' messages are protected.
+
+    Where early data was accepted, what the client sends is under the early keys until EndOfEarlyData.
+    """
     after_server_hello = hs.hash_so_far
     server = secret.server_traffic(after_server_hello)
     client = secret.client_traffic(after_server_hello)
@@ -229,7 +297,10 @@ def derive_handshake_keys(hs: Handshake, secret: HandshakeSecret) -> tuple[Traff
     hs.reveal("SERVER_HANDSHAKE_TRAFFIC_SECRET", server.secret, *inputs)
     hs.reveal("CLIENT_HANDSHAKE_TRAFFIC_SECRET", client.secret, *inputs)
     hs.write_with_secret(server, "handshake")
-    hs.read_with_secret(client, "handshake")
+    if early is None:
+        hs.read_with_secret(client, "handshake")
+    else:
+        hs.read_with_secret(early, "early")
     return server, client
 
 
@@ -251,7 +322,21 @@ def encrypted_extensions(hs: Handshake, config: ServerConfig, hello: ClientHello
         items.append(x.SERVER_NAME_ACKNOWLEDGED(True))
     if alpn is not None:
         items.append(x.ALPN_CHOICE(alpn))
+    if hs.early_data is not None and hs.early_data.status == "accepted":
+        items.append(x.EARLY_DATA(True))
     return Extensions(items)
+
+
+def show_certificate(hs: Handshake, config: ServerConfig, hello: ClientHello) -> Flow[Identity]:
+    """CertificateRequest*, Certificate and CertificateVerify (sections 4.3.2, 4.4.2 and 4.4.3)."""
+    if config.client_auth is not ClientAuth.NONE:
+        hs.send(CertificateRequest(authenticate.request_extensions(config)))
+    offered = required("ClientHello", hello.extensions, x.SIGNATURE_ALGORITHMS)
+    identity, scheme = yield from choose_identity(hs, config, hello, offered)
+    staple = hello.extensions.get(x.STATUS_REQUEST) is not None
+    hs.send(authenticate.certificate_message(identity, staple=staple))
+    hs.send((yield from authenticate.prove(hs, identity, scheme)))
+    return identity
 
 
 def choose_identity(
@@ -282,4 +367,4 @@ def expect_client_certificate(hs: Handshake, config: ServerConfig) -> Flow[Proof
     peer = yield from authenticate.judge(hs, config.verifier, message.chain)
     verify = yield from hs.expect(CertificateVerify)
     authenticate.check_proof(hs, peer, verify)
-    return Proof(peer, verify.algorithm)
+    return Proof(peer.verified, peer.chain, verify.algorithm)

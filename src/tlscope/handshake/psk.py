@@ -1,0 +1,191 @@
+"""Pre-shared keys: what a client offers and how a server picks (RFC 8446 section 4.2.11).
+
+A PSK comes from a ticket of an earlier handshake, or from outside. Which it is changes the label of its binder and
+nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from .. import violations
+from ..crypto.cipher_suites import SUITES, Suite
+from ..crypto.hashes import Hash, equal
+from ..errors import PeerViolation
+from ..external_psk import ExternalPsk
+from ..keys.schedule13 import EarlySecret
+from ..keys.transcript import Transcript
+from ..sessions import Session, TicketRejected
+from ..wire import extensions as x
+from ..wire.codepoints import ProtocolVersion, PskKeyExchangeMode
+from ..wire.extensions import OfferedPsks, PskIdentity
+from ..wire.handshake import ClientHello, ServerHello
+from .resumption12 import decode_session, judge_again
+
+if TYPE_CHECKING:
+    from ..config import ClientConfig, ServerConfig
+    from ..trust.identity import Identity
+    from ..trust.verify import VerifiedPeer
+    from .driver import Handshake
+
+TLS1_3 = ProtocolVersion.TLS1_3
+_RFC = "RFC 8446 section 4.2.11"
+
+MAX_IDENTITIES = 8
+"""How many of a client's PSK identities a server tries: opening a ticket costs work, and a stranger asks for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Psk:
+    """A pre-shared key with the hash that it is for, and the session behind it where there is one."""
+
+    identity: bytes
+    secret: bytes = field(repr=False)
+    hash: Hash
+    label: bytes
+    session: Session | None = None
+    obfuscated_age: int = 0
+
+    @classmethod
+    def of_session(cls, session: Session, now: float) -> Psk:
+        """The PSK of a ticket, with its age in milliseconds, obfuscated (section 4.2.11.1)."""
+        age = max(0, int((now - session.issued_at) * 1000))
+        hash = SUITES[session.cipher_suite].hash
+        return cls(session.ticket, session.secret, hash, b"res binder", session, (age + session.age_add) % (1 << 32))
+
+    @classmethod
+    def of_external(cls, psk: ExternalPsk) -> tuple[Psk, ...]:
+        """The PSKs that an external one gives: itself, or what the importer makes of it (RFC 9258)."""
+        label = b"imp binder" if psk.imported else b"ext binder"
+        return tuple(cls(identity, secret, hash, label) for identity, secret, hash in psk.variants())
+
+    def binder(self, transcript: Transcript, truncated_hello: bytes) -> bytes:
+        """The binder over what came before and the ClientHello up to the binders (section 4.2.11.2)."""
+        early = EarlySecret(self.hash, self.secret)
+        return early.binder(self.label, transcript.digest_with(self.hash, truncated_hello))
+
+
+# The client's side
+
+
+def psks_to_offer(hs: Handshake, config: ClientConfig, session: Session | None) -> tuple[Psk, ...]:
+    """The PSKs for a ClientHello: the session's first, because early data goes with the first (section 4.2.10)."""
+    psks: list[Psk] = []
+    if session is not None and session.version is TLS1_3:
+        psks.append(Psk.of_session(session, config.clock().timestamp()))
+    for external in config.external_psks:
+        psks.extend(Psk.of_external(external))
+    hashes = {SUITES[suite].hash for suite in config.suites_13}
+    return tuple(psk for psk in psks if psk.hash in hashes)
+
+
+def with_psks(hello: ClientHello, psks: tuple[Psk, ...], transcript: Transcript) -> ClientHello:
+    """The hello with pre_shared_key as its last extension; ``transcript`` is what came before it."""
+    base = hello.extensions.without(x.PRE_SHARED_KEYS.type)
+    if not psks:
+        hello.extensions = base
+        return hello
+    identities = tuple(PskIdentity(psk.identity, psk.obfuscated_age) for psk in psks)
+    offered = OfferedPsks(identities, tuple(bytes(psk.hash.length) for psk in psks))
+    hello.extensions = base.with_(x.PRE_SHARED_KEYS(offered))
+    truncated = hello.encode()[: -offered.binders_length]
+    binders = tuple(psk.binder(transcript, truncated) for psk in psks)
+    hello.extensions = base.with_(x.PRE_SHARED_KEYS(OfferedPsks(identities, binders)))
+    return hello
+
+
+def accepted_psk(psks: tuple[Psk, ...], hello: ServerHello, suite: Suite) -> Psk | None:
+    """The PSK that a ServerHello chose, None where it chose none. Raises ``PeerViolation`` for an impossible choice."""
+    index = hello.extensions.get(x.SELECTED_PSK)
+    if index is None:
+        return None
+    if index >= len(psks):
+        raise PeerViolation(violations.BAD_SELECTED_PSK, problem=f"it names number {index} of {len(psks)}")
+    psk = psks[index]
+    if psk.hash is not suite.hash:
+        raise PeerViolation(
+            violations.BAD_SELECTED_PSK, problem=f"it was made with {psk.hash} and {suite.name} uses {suite.hash}"
+        )
+    return psk
+
+
+# The server's side
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """The PSK that a server goes on with, its place in the client's list, and what its session says."""
+
+    psk: Psk
+    index: int
+    identity: Identity | None = None
+    peer: VerifiedPeer | None = None
+    age_is_fresh: bool = False
+
+
+def select_psk(hs: Handshake, config: ServerConfig, hello: ClientHello, suite: Suite) -> Selected | None:
+    """The first PSK that the server knows and that may be used, its binder checked; None for a full handshake.
+
+    An unknown or stale one is no error, and the reason is in the trace; a wrong binder is one (section 4.2.11).
+    """
+    offered = hello.extensions.get(x.PRE_SHARED_KEYS)
+    if offered is None:
+        return None
+    if hello.extensions.get(x.PSK_KEY_EXCHANGE_MODES) is None:
+        # Section 4.2.9: without modes there is no saying how the PSK may be used.
+        raise PeerViolation(
+            violations.MISSING_EXTENSION, message="ClientHello", extension=x.PSK_KEY_EXCHANGE_MODES.type
+        )
+    for index, identity in enumerate(offered.identities[:MAX_IDENTITIES]):
+        try:
+            selected = _known(hs, config, identity, index, suite)
+        except TicketRejected as reason:
+            hs.note("resumption", "declined", f"PSK {index} can't be used: {reason}", rfc=_RFC)
+            continue
+        truncated = hs.message[: -offered.binders_length]
+        if not equal(selected.psk.binder(hs.before, truncated), offered.binders[index]):
+            raise PeerViolation(violations.BAD_BINDER, index=index)
+        what = "the external PSK is known" if selected.psk.session is None else "the ticket is good and fits"
+        hs.note("resumption", f"PSK {index}", what, rfc=_RFC)
+        return selected
+    return None
+
+
+def _known(hs: Handshake, config: ServerConfig, offered: PskIdentity, index: int, suite: Suite) -> Selected:
+    for external in config.external_psks:
+        for psk in Psk.of_external(external):
+            if psk.identity == offered.identity:
+                if psk.hash is not suite.hash:
+                    raise TicketRejected(f"it is for {psk.hash}, and {suite.name} uses {suite.hash}")
+                return Selected(psk, index)
+    session, age_is_fresh = _open_ticket(hs, config, offered, suite)
+    identity = next((one for one in config.identities if one.fingerprint == session.identity), None)
+    if identity is None:
+        raise TicketRejected("it was made with a certificate that is not shown any more")
+    peer = judge_again(config, session)
+    psk = Psk(offered.identity, session.secret, suite.hash, b"res binder", session)
+    return Selected(psk, index, identity, peer, age_is_fresh)
+
+
+def _open_ticket(hs: Handshake, config: ServerConfig, offered: PskIdentity, suite: Suite) -> tuple[Session, bool]:
+    if config.tickets is None:
+        raise TicketRejected("this server hands out no tickets")
+    now = config.clock().timestamp()
+    session = decode_session(config.tickets.open(offered.identity, now))
+    if session.version is not TLS1_3:
+        raise TicketRejected(f"it is of {session.version}")
+    if not session.is_fresh(now):
+        raise TicketRejected("it has expired")
+    if SUITES[session.cipher_suite].hash is not suite.hash:
+        raise TicketRejected(f"it was made with {session.cipher_suite}, whose hash is not that of {suite.name}")
+    if session.server_name != hs.server_name:
+        raise TicketRejected(f"it was made for {session.server_name or 'no name'}")
+    claimed = ((offered.obfuscated_ticket_age - session.age_add) % (1 << 32)) / 1000
+    # Section 8.3: both clocks must agree on the ticket's age for early data, not for resumption.
+    return session, abs(claimed - (now - session.issued_at)) <= config.early_data_window
+
+
+def offers_mode(hello: ClientHello, mode: PskKeyExchangeMode) -> bool:
+    """Whether the client can use a PSK in this way (section 4.2.9)."""
+    return mode in (hello.extensions.get(x.PSK_KEY_EXCHANGE_MODES) or ())
