@@ -6,82 +6,38 @@
     for event in client.receive_data(transport.read()): ...
 
 A connection does no I/O and reads no clock but its configuration's. After an error was raised, ``data_to_send`` still
-gives the alert that the peer is owed; this file is the one place that turns an error into an alert.
+gives the alert that the peer is owed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from . import trace as t
-from . import violations
 from .config import ClientConfig, ServerConfig
-from .errors import AlertReceived, Misuse, PeerViolation, TLSError, TruncatedStream
-from .events import (
-    ConnectionFacts,
-    DataReceived,
-    DecisionNeeded,
-    EarlyDataReceived,
-    Event,
-    HandshakeCompleted,
-    PeerClosed,
-)
+from .engine import Engine
+from .errors import Misuse, TLSError, TruncatedStream
+from .events import ConnectionFacts, Event
+from .handshake.channel_binding import channel_binding
 from .handshake.connected12 import client_connected_12, server_connected_12
 from .handshake.connected13 import client_connected_13, server_connected_13, update_keys
-from .handshake.driver import Driver, Handshake
 from .handshake.early_data import send_early_data
 from .handshake.entry import client_handshake, server_handshake
 from .handshake.established import Established
-from .handshake.flow import ChangeCipherSpec, Flow
-from .handshake.post_handshake_auth import PostHandshakeAuth, request_certificate
-from .record.layer import RecordLayer
+from .handshake.flow import Flow
+from .handshake.post_handshake_auth import request_certificate
 from .trust.names import parse_server_name
-from .wire.alerts import Alert
-from .wire.codec import DecodeError
 from .wire.codepoints import AlertDescription, AlertLevel, ContentType, ProtocolVersion
 
 if TYPE_CHECKING:
-    from .config import _Config
     from .trace import Sink
     from .trust.verify import VerifiedPeer
 
 __all__ = ["ClientConnection", "ServerConnection"]
 
-_HTTP_ANSWER = (
-    b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n"
-    b"Content-Length: %d\r\n\r\n%s"
-)
-_HTTP_SENTENCE = b"This port speaks HTTPS, and the request came in plain HTTP. Use https:// in the address.\n"
 
-
-class _Connection:
-    """What clients and servers have in common."""
-
-    role: str
-
-    def __init__(self, config: _Config, server_name: str | None, trace: Sink | None) -> None:
-        self._config = config
-        if trace is None and config.trace is not None:
-            trace = config.trace()
-        self.trace: Sink | None = trace
-        """The sink of this connection's events, None where nobody looks."""
-        self._records = RecordLayer()
-        self._records.max_fragment = config.max_fragment
-        self._records.padding = config.padding
-        self._handshake = Handshake(self.role, config, self._records, trace, server_name)
-        self._driver = Driver(self._handshake)
-        self._established: Established | None = None
-        self._error: TLSError | None = None
-        self._started = False
-        self._closed_by_us = False
-        self._closed_by_peer = False
-        self._empty_records = 0
-        self._warnings = 0
-        self._change_cipher_specs = 0
-        if trace is not None:
-            self._records.on_record = self._trace_record
-            trace(t.Started("client" if self.role == "client" else "server", server_name or ""))
+class _Connection(Engine):
+    """What an application may call on clients and servers alike."""
 
     # What it knows
 
@@ -129,6 +85,15 @@ class _Connection:
     def has_data_to_send(self) -> bool:
         """Whether ``data_to_send`` would give anything."""
         return self._records.has_output
+
+    def channel_binding(self, kind: str) -> bytes:
+        """What ties an authentication above TLS to this connection: ``tls-exporter`` (RFC 9266), ``tls-unique``
+        or ``tls-server-end-point`` (RFC 5929). Raises ``Misuse`` where the version has no such binding.
+        """
+        self._raise_if_failed()
+        if self._established is None:
+            raise Misuse("a channel binding exists only after the handshake", code="not-connected")
+        return channel_binding(kind, self.role, self._established)
 
     # The handshake
 
@@ -254,203 +219,6 @@ class _Connection:
         if not 1 <= len(name) <= 249:
             raise Misuse("an exporter label has 1 to 249 bytes")
         return self._established.exporter.export(name, context, length)
-
-    # Inside
-
-    def _flow(self) -> Flow[Established]:
-        raise NotImplementedError
-
-    def _connected_flow(self) -> Flow[Any]:
-        raise NotImplementedError
-
-    def _key_limit(self, aead_limit: int) -> int:
-        wish = self._config.key_update_after
-        if self._established is None or self._established.facts.version is not ProtocolVersion.TLS1_3:
-            return 1 << 62
-        return aead_limit if wish is None else max(1, min(wish, aead_limit))
-
-    def _guarded(self, action: Callable[[], list[Event] | None]) -> list[Event]:
-        try:
-            return action() or []
-        except TLSError as error:
-            self._fail(error)
-            raise
-        except Exception:
-            # An application's hook raised something of its own: the peer learns that it is not its fault.
-            self._fail(TLSError("a hook of the application failed", code="hook-failed", alert=_INTERNAL_ERROR))
-            raise
-
-    def _run(self, flow: Flow[Any]) -> None:
-        self._driver.start(flow)
-        self._after_step()
-
-    def _answer(self, value: Any) -> list[Event]:
-        self._driver.answer(value)
-        self._after_step()
-        return self._pump()
-
-    def _after_step(self) -> None:
-        """After each step of a flow: a finished handshake makes place for what comes after it."""
-        if self._established is None and self._driver.finished:
-            self._established = self._driver.result
-            hs = self._handshake
-            hs.change_cipher_specs_allowed = False
-            if self._established.post_handshake_auth and hs.transcript is not None:
-                hs.post_handshake = PostHandshakeAuth(hs.transcript)
-            hs.transcript = None
-            hs.reassembly.relax()
-            facts = self._established.facts
-            if self.trace is not None:
-                self.trace(t.Completed(facts.as_dict()))
-            hs.events.append(HandshakeCompleted(facts))
-            self._driver = Driver(hs, "connected")
-            self._driver.start(self._connected_flow())
-
-    def _pump(self) -> list[Event]:
-        hs, records = self._handshake, self._records
-        while not self._closed_by_peer:
-            if self._driver.decision is not None:
-                if not (hs.events and isinstance(hs.events[-1], DecisionNeeded)):
-                    hs.events.append(DecisionNeeded(self._driver.decision))
-                break
-            message = hs.reassembly.next_message()
-            if message is not None:
-                self._driver.deliver(message)
-                if self._driver.finished:
-                    self._after_step()
-                continue
-            record = records.next_record()
-            if record is None:
-                break
-            self._receive_record(*record)
-        events, hs.events = hs.events, []
-        return events
-
-    def _receive_record(self, kind: int, content: bytes) -> None:
-        hs = self._handshake
-        if hs.reassembly.pending and kind != ContentType.handshake:
-            raise PeerViolation(violations.INTERLEAVED_RECORD, received=ContentType(kind))
-        if kind == ContentType.application_data:
-            self._receive_application_data(content)
-        elif kind == ContentType.handshake:
-            if not content:
-                raise PeerViolation(violations.EMPTY_HANDSHAKE_RECORD, received=ContentType(kind))
-            hs.reassembly.feed(content)
-        elif kind == ContentType.alert:
-            self._receive_alert(content)
-        elif kind == ContentType.change_cipher_spec:
-            self._receive_change_cipher_spec(content)
-        else:
-            self._driver.refuse_record(kind)
-
-    def _receive_application_data(self, content: bytes) -> None:
-        early = self._handshake.early_data
-        if self._established is None and (self.role == "client" or early is None or not early.open):
-            raise PeerViolation(violations.EARLY_APPLICATION_DATA)
-        if not content:
-            self._empty_records += 1
-            limit = self._config.limits.max_empty_records
-            if self._empty_records > limit:
-                raise PeerViolation(violations.TOO_MANY_EMPTY_RECORDS, limit=limit, setting="Limits.max_empty_records")
-            return
-        self._empty_records = self._warnings = self._handshake.key_updates_received = 0
-        if self.trace is not None:
-            kept = content if getattr(self.trace, "secrets", False) else None
-            self.trace(t.Data("received", len(content), self._epoch_in, kept))
-        if self._established is not None:
-            self._handshake.events.append(DataReceived(content))
-        elif early is not None:
-            if not early.take(len(content)):
-                raise PeerViolation(violations.TOO_MUCH_EARLY_DATA, limit=early.limit)
-            self._handshake.events.append(EarlyDataReceived(content))
-
-    def _receive_alert(self, content: bytes) -> None:
-        try:
-            alert = Alert.decode(content)
-        except DecodeError as problem:
-            raise PeerViolation(violations.MALFORMED_ALERT, problem=problem) from None
-        description = alert.description
-        if self.trace is not None:
-            self.trace(t.AlertEvent("received", alert.level, description, description.name, self._epoch_in))
-        if description == AlertDescription.close_notify:
-            self._receive_close_notify()
-            return
-        is_tls13 = self._handshake.version is ProtocolVersion.TLS1_3
-        # Section 6: in TLS 1.3 the level is ignored, and every alert but two ends the connection.
-        tolerated = description == AlertDescription.user_canceled if is_tls13 else alert.level == AlertLevel.warning
-        if not tolerated:
-            raise AlertReceived(alert.level, description)
-        self._warnings += 1
-        limit = self._config.limits.max_warning_alerts
-        if self._warnings > limit:
-            raise PeerViolation(violations.TOO_MANY_WARNINGS, limit=limit, setting="Limits.max_warning_alerts")
-
-    def _receive_close_notify(self) -> None:
-        self._closed_by_peer = True
-        if self.trace is not None:
-            self.trace(t.Closed("received", "close_notify"))
-        if self._established is None:
-            raise AlertReceived(AlertLevel.warning, AlertDescription.close_notify)
-        self._handshake.events.append(PeerClosed())
-
-    def _receive_change_cipher_spec(self, content: bytes) -> None:
-        hs, protected = self._handshake, self._records.read is not None and not self._records.is_tls13
-        if content != b"\x01" or protected:
-            raise PeerViolation(violations.BAD_CHANGE_CIPHER_SPEC)
-        if self._driver.change_cipher_spec(ChangeCipherSpec()):
-            self._trace_change_cipher_spec("keys")
-            return
-        if not hs.change_cipher_specs_allowed:
-            raise PeerViolation(violations.BAD_CHANGE_CIPHER_SPEC)
-        self._change_cipher_specs += 1
-        limit = self._config.limits.max_change_cipher_specs
-        if self._change_cipher_specs > limit:
-            raise PeerViolation(
-                violations.TOO_MANY_CHANGE_CIPHER_SPECS, limit=limit, setting="Limits.max_change_cipher_specs"
-            )
-        self._trace_change_cipher_spec("compatibility")
-
-    def _trace_change_cipher_spec(self, meaning: str) -> None:
-        if self.trace is not None:
-            self.trace(t.ChangeCipherSpecEvent("received", "keys" if meaning == "keys" else "compatibility"))
-
-    # Failing
-
-    def _raise_if_failed(self) -> None:
-        if self._error is not None:
-            raise self._error
-
-    def _fail(self, error: TLSError, *, alert: bool = True) -> None:
-        if self._error is not None:
-            return
-        self._error = self._driver.placed(error)
-        if self.trace is not None:
-            self.trace(t.Failed(error.as_dict()))
-        violation = getattr(error, "violation", None)
-        if violation is violations.HTTP_ON_TLS_PORT and self.role == "server":
-            # As nginx does: the person who typed http:// gets a sentence and not a blank page.
-            self._records.queue_raw(_HTTP_ANSWER % (len(_HTTP_SENTENCE), _HTTP_SENTENCE))
-        elif alert and error.alert is not None and not self._closed_by_us:
-            self._send_alert(AlertLevel.fatal, error.alert)
-
-    def _send_alert(self, level: AlertLevel, description: AlertDescription) -> None:
-        if self.trace is not None:
-            write = self._records.write
-            epoch = "plaintext" if write is None else write.epoch
-            self.trace(t.AlertEvent("sent", level, description, description.name, epoch))
-        self._records.queue(ContentType.alert, Alert(level, description).encode())
-
-    @property
-    def _epoch_in(self) -> str:
-        read = self._records.read
-        return "plaintext" if read is None else read.epoch
-
-    def _trace_record(self, direction: Any, kind: int, epoch: str, sequence: int, length: int, raw: bytes) -> None:
-        if self.trace is not None:
-            self.trace(t.Record(direction, kind, epoch, sequence, length, raw))
-
-
-_INTERNAL_ERROR = AlertDescription.internal_error
 
 
 class ClientConnection(_Connection):
