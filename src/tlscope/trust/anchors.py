@@ -85,17 +85,18 @@ class TrustAnchors:
         """
         paths = ssl.get_default_verify_paths()
         loaded: list[x509.Certificate] = []
-        used = []
+        used, seen = [], set[Path]()
         if paths.cafile is not None:
             data, source = read_file(paths.cafile, _WANTED)
             loaded += _load_leniently(data, source)
             used.append(paths.cafile)
+            seen.add(Path(paths.cafile).resolve())
         # Distributions build the file from the directory: reading both would read everything twice.
         chosen = os.environ.get(paths.openssl_cafile_env) is not None or os.environ.get(paths.openssl_capath_env)
         if not loaded or chosen:
             listed = os.environ.get(paths.openssl_capath_env, "").split(os.pathsep) if chosen else []
             for directory in [*filter(None, listed)] or [paths.capath or paths.openssl_capath]:
-                if found := list(_read_directory(Source(Path(directory), _WANTED))):
+                if found := list(_read_directory(Source(Path(directory), _WANTED), seen)):
                     loaded += found
                     used.append(directory)
         if not loaded:
@@ -115,6 +116,14 @@ class TrustAnchors:
     def store(self) -> Store:
         """The anchors as ``cryptography``'s path builder takes them."""
         return Store(list(self.certificates))
+
+    @cached_property
+    def by_subject(self) -> dict[x509.Name, tuple[x509.Certificate, ...]]:
+        """The anchors by their subjects."""
+        found: dict[x509.Name, tuple[x509.Certificate, ...]] = {}
+        for certificate in self.certificates:
+            found[certificate.subject] = (*found.get(certificate.subject, ()), certificate)
+        return found
 
     def der(self, certificate: x509.Certificate) -> bytes:
         """The DER of an anchor. Raises ``KeyError`` for any other certificate."""
@@ -181,13 +190,18 @@ def _load_leniently(data: bytes, source: Source) -> list[x509.Certificate]:
     return loaded
 
 
-def _read_directory(source: Source) -> Iterator[x509.Certificate]:
+def _read_directory(source: Source, seen: set[Path] | None = None) -> Iterator[x509.Certificate]:
     if source.path is None or not source.path.is_dir():
         return
+    seen = set() if seen is None else seen
     for path in sorted(source.path.iterdir()):
         hashed = len(path.stem) == 8 and path.suffix[1:].isdigit()
         if not hashed and path.suffix.lower() not in {".pem", ".crt", ".cer", ".der"}:
             continue
+        target = path.resolve()  # a certificate stands there by its name and by its hash
+        if target in seen:
+            continue
+        seen.add(target)
         try:
             data, file = read_file(path, _WANTED)
             yield from _load_leniently(data, file)

@@ -34,7 +34,7 @@ from .rules import Case, extension, path_fault, weakly_signed
 
 __all__ = ["diagnose"]
 
-_MAX_SIGNATURES = 40
+_MAX_SIGNATURES = 20
 _MAX_PATHS = 8
 
 
@@ -88,10 +88,9 @@ class _Walk:
             self.longest = path
 
     def _candidates(self, certificate: x509.Certificate) -> list[x509.Certificate]:
-        anchors = [one for one in self.case.anchors if one.subject == certificate.issuer]
-        return anchors + [
-            one for one in self.case.certificates if one.subject == certificate.issuer and one not in anchors
-        ]
+        issuer = certificate.issuer
+        anchors = list(self.case.anchors.by_subject.get(issuer, ()))
+        return anchors + [one for one in self.case.certificates if one.subject == issuer and one not in anchors]
 
     def _signed(self, certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
         if self.signatures >= _MAX_SIGNATURES:
