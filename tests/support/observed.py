@@ -11,7 +11,16 @@ from typing import Any
 from certificates import NOW, anchors, client_identity, stranger, stranger_identity
 from memory import Pair, client_config, server_config
 
-from tlscope import RSA_KEY_TRANSPORT, CipherSuite, ClientAuth, NamedGroup, ProtocolVersion, Trace, TrustAnchors
+from tlscope import (
+    RSA_KEY_TRANSPORT,
+    CipherSuite,
+    ClientAuth,
+    NamedGroup,
+    ProtocolVersion,
+    TLSError,
+    Trace,
+    TrustAnchors,
+)
 from tlscope.authority import Authority
 from tlscope.trace import TraceEvent
 
@@ -59,6 +68,9 @@ def observe(
         server_trace=traces[1],
         tamper=tamper,
     ).run()
+    for error in pair.errors.values():
+        if not isinstance(error, TLSError):
+            raise error
     if not pair.errors:
         pair.client.send_data(REQUEST)
         pair.move("client")
@@ -127,7 +139,8 @@ CASES: dict[str, Callable[[], Observed]] = {
     ),
     "no-common-group": lambda: observe({"groups": _WIDE[:1]}, {"groups": _WIDE[1:]}),
     "no-common-cipher": lambda: observe(
-        {"cipher_suites": (CipherSuite.TLS_AES_128_GCM_SHA256,)}, {"cipher_suites": (CipherSuite.TLS_AES_256_GCM_SHA384,)}
+        {"cipher_suites": (CipherSuite.TLS_AES_128_GCM_SHA256,)},
+        {"cipher_suites": (CipherSuite.TLS_AES_256_GCM_SHA384,)},
     ),
     "no-common-version": lambda: observe(_OLD),
     "no-common-alpn": lambda: observe({"alpn": ("h2",)}, {"alpn": ("http/1.1",)}),

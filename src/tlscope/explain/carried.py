@@ -37,6 +37,8 @@ def carried_by(events: list[TraceEvent], rows: tuple[RowType, ...]) -> tuple[Row
             placed.append(row)
             continue
         stream = events[row.event].direction, int(kind)  # type: ignore[attr-defined]
+        if isinstance(row, MessageRow) and not row.raw:
+            records[stream].clear()  # its length is lost, and with it every place behind it
         start = positions[stream]
         stop = positions[stream] = start + _length(row)
         found = []

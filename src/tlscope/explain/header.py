@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from .frame import MARGIN, Frame, fit, wrap
-from .glyphs import ASCII, BAD, FAINT, Glyphs, side_style
+from .glyphs import BAD, FAINT, Glyphs, side_style
 from .model import Diagram, Lifeline, Side
 from .words import milliseconds
 
@@ -18,21 +18,13 @@ __all__ = ["failure_box", "footer", "header"]
 _NAMELESS = {"client": "anonymous", "server": "unknown"}
 
 
-def say(text: str, glyphs: Glyphs) -> str:
-    """``text`` in characters that may be drawn."""
-    if glyphs is not ASCII:
-        return text
-    plain = text.replace("…", "...").replace("←", "<-")
-    return plain.encode("ascii", "backslashreplace").decode("ascii")
-
-
 def header(diagram: Diagram, frame: Frame) -> Iterator[Text]:
     """Two boxes, from which the lifelines hang, and between them what was agreed."""
     glyphs = frame.glyphs
     title = diagram.title
     suite = diagram.cipher_suite
     least = max(cell_len(title), min(cell_len(suite), 24)) + 4
-    names = [say(line.name, glyphs) or _NAMELESS[line.side] for line in (diagram.client, diagram.server)]
+    names = [line.name or _NAMELESS[line.side] for line in (diagram.client, diagram.server)]
     most = (frame.width - 2 * (MARGIN - 2) - least) // 2 - 4
     inner = min(most, max(6, *map(cell_len, names)))
     boxes = [
@@ -61,7 +53,7 @@ def _middle(diagram: Diagram, room: int, glyphs: Glyphs) -> list[tuple[str, str]
     else:
         lines.append((fit(suite, room, glyphs.more), FAINT))
     time = "" if diagram.seconds is None else milliseconds(diagram.seconds)
-    facts = [fact for fact in (diagram.group, say(diagram.alpn, glyphs), time) if fact]
+    facts = [fact for fact in (diagram.group, diagram.alpn, time) if fact]
     while len(facts) > 1 and cell_len(glyphs.dot.join(facts)) > room:
         del facts[-2]
     lines.append((fit(glyphs.dot.join(facts), room, glyphs.more), FAINT))
@@ -127,10 +119,10 @@ def failure_box(diagram: Diagram, frame: Frame) -> Iterator[Text]:
     code = fit(failure.code, inner - 4, glyphs.more)
     yield edge(box.top_left, box.flat, f" {glyphs.no} {failure.headline} ", "", box.top_right)
     yield row()
-    for line in wrap(say(failure.sentence, glyphs), inner):
+    for line in wrap(failure.sentence, inner):
         yield row(line, "bold")
     yield row()
     for label, value in failure.facts:
-        for place, line in enumerate(wrap(say(value, glyphs), inner - 8)):
+        for place, line in enumerate(wrap(value, inner - 8)):
             yield row(line, "", f"{'' if place else label:<8}")
     yield edge(box.bottom_left, "", f" {code} ", box.flat, box.bottom_right)

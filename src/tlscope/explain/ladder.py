@@ -9,9 +9,9 @@ from typing import Any
 from rich.cells import cell_len
 from rich.text import Text
 
-from .frame import Frame, Styled, wrap
-from .glyphs import BAD, FAINT, GOOD, SEALED, Glyphs, side_style
-from .header import failure_box, footer, header, say
+from .frame import Frame, Styled, fit, wrap
+from .glyphs import ASCII, BAD, FAINT, GOOD, SEALED, Glyphs, side_style
+from .header import failure_box, footer, header
 from .model import (
     AlertRow,
     CipherChange,
@@ -27,7 +27,7 @@ from .model import (
     SharedSecret,
     Unreadable,
 )
-from .words import LIMIT, listed, milliseconds, plural, printable
+from .words import LIMIT, in_ascii, listed, milliseconds, plural, printable
 
 __all__ = ["ladder"]
 
@@ -43,6 +43,8 @@ _SELF_EVIDENT = "it is the only one"
 def ladder(diagram: Diagram, width: int, glyphs: Glyphs) -> Iterator[Text]:
     """The drawing of a diagram from top to bottom, in lines of ``width`` columns."""
     frame = Frame(width, glyphs)
+    if glyphs is ASCII:
+        diagram = in_ascii(diagram)
     yield from header(diagram, frame)
     drawing = _Drawing(diagram, frame)
     for is_data, group in groupby(diagram.rows, lambda row: isinstance(row, DataRow)):
@@ -93,7 +95,7 @@ class _Drawing:
             label = detail.label
             values: list[Styled] = [(line, "") for line in wrap(self.listing(detail.items, room), room)]
             if detail.why and detail.why != _SELF_EVIDENT:
-                why = say(detail.why.removeprefix("it is "), self.glyphs)
+                why = detail.why.removeprefix("it is ")
                 values += [(line, "dim italic") for line in wrap(why, min(room, PROSE_WIDTH))]
             for value in values:
                 lines.append([(f"{label:<{gap}}", FAINT), value])
@@ -102,11 +104,10 @@ class _Drawing:
 
     def listing(self, items: Sequence[str], room: int) -> str:
         """The items in one line; of a list that is too long only the first, and how many more there are."""
-        said = [say(item, self.glyphs) for item in items]
-        text = ", ".join(said)
-        kept = len(said) - 1
+        text = ", ".join(items)
+        kept = len(items) - 1
         while kept > 0 and cell_len(text) > room:
-            text = f"{', '.join(said[:kept])} and {len(said) - kept} more"
+            text = f"{', '.join(items[:kept])} and {len(items) - kept} more"
             kept -= 1
         return text
 
@@ -134,20 +135,20 @@ class _Drawing:
         yield self.frame.line()
         yield self.frame.bar([(f" {row.name} on both sides ", "bold")], style=FAINT, stroke=self.glyphs.faint)
         if row.inputs:
-            origin = say(f" from {listed(row.inputs)} ", self.glyphs)
+            origin = f" from {listed(row.inputs)} "
             yield self.frame.bar([(origin, FAINT)], stroke=" ")
 
     def note(self, row: Note) -> Iterator[Text]:
         mark = self.glyphs.note if row.ok is None else self.glyphs.yes if row.ok else self.glyphs.no
         style = GOOD if row.ok else BAD if row.ok is False else ""
         room = self.frame.inside - 6
-        lines: list[list[Styled]] = [[(line, style)] for line in wrap(say(row.text, self.glyphs), room)]
+        lines: list[list[Styled]] = [[(line, style)] for line in wrap(row.text, room)]
         failure = self.diagram.failure
         for detail in row.details:
             if detail.label == "path":
-                path = say(self.glyphs.issued.join(detail.items), self.glyphs)
+                path = self.glyphs.issued.join(detail.items)
                 lines += [[(line, "")] for line in wrap(path, room)]
-            elif failure is None or detail.items[0] not in failure.sentence:  # which has a box of its own
+            elif row.kind != "decision" and not (failure is not None and detail.items[0] in failure.sentence):
                 text = f"{detail.label} {self.listing(detail.items, room)}"
                 lines += [[(line, FAINT)] for line in wrap(text, room)]
         yield from self.frame.block(lines, row.side, (mark, style))
@@ -162,11 +163,15 @@ class _Drawing:
     def data(self, row: DataRow) -> Iterator[Text]:
         if row.opens:
             yield from self.heading(row.step)
-        label: list[Styled] = [(" Application data ", "bold"), (f"{plural(row.length, 'byte')} ", "")]
+        label: list[Styled] = [(" Application data", "bold"), (f"{self.glyphs.dot}{plural(row.length, 'byte')} ", "")]
         yield self.frame.arrow(row.sender, label, protected=row.epoch != "plaintext")
         if row.content:
-            text = printable(row.content[:LIMIT].decode("utf-8", "replace"), self.frame.inside - 6)
-            yield self.frame.near(row.sender, [(say(text, self.glyphs), FAINT)])
+            text = printable(row.content[:LIMIT].decode("utf-8", "replace"))
+            yield self.frame.near(row.sender, [(self.said(text), FAINT)])
+
+    def said(self, text: str) -> str:
+        """``text`` in the characters that this drawing may use."""
+        return in_ascii(text) if self.glyphs is ASCII else text
 
     def more_data(self, rows: Sequence[DataRow]) -> Iterator[Text]:
         """What stands for many rows of data in a row."""
@@ -199,7 +204,7 @@ def _secrets(diagram: Diagram, frame: Frame) -> Iterator[Text]:
     yield Text()
     yield Text("    Secrets of this connection: who has them can read it", "bold")
     for secret in diagram.secrets:
-        yield Text(f"    {secret.label}", FAINT)
+        yield Text(f"    {fit(secret.label, frame.width - 4, frame.glyphs.more)}", FAINT)
         for line in wrap(secret.value.hex(), frame.width - 10):
             yield Text(f"      {line}")
 

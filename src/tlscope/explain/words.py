@@ -7,8 +7,10 @@ nothing of that reaches a drawing as it came.
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
 
-__all__ = ["LIMIT", "listed", "milliseconds", "plural", "printable"]
+__all__ = ["LIMIT", "in_ascii", "listed", "milliseconds", "plural", "printable"]
 
 LIMIT = 200
 """Characters of one value that a drawing shows, at most."""
@@ -59,3 +61,16 @@ def milliseconds(seconds: float) -> str:
     if thousandths < 10:
         return f"{thousandths:.1f} ms"
     return f"{thousandths:.0f} ms" if thousandths < 1000 else f"{seconds:.1f} s"
+
+
+def in_ascii(value: Any) -> Any:
+    """A text in ASCII alone; of data classes, tuples and dictionaries the same with every text in them."""
+    if isinstance(value, str):
+        return value.replace("…", "...").encode("ascii", "backslashreplace").decode("ascii")
+    if isinstance(value, tuple):
+        return tuple(map(in_ascii, value))
+    if isinstance(value, dict):
+        return {in_ascii(name): in_ascii(item) for name, item in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{item.name: in_ascii(getattr(value, item.name)) for item in fields(value)})
+    return value
