@@ -13,7 +13,8 @@ XDIST  := -n auto --dist worksteal
 
 # The protocol core, whose branches must be covered.
 CORE := wire/* crypto/* keys/* record/* trust/* handshake/* \
-        connection.py config.py errors.py events.py external_psk.py limits.py replay.py sessions.py trace.py violations.py
+        connection.py engine.py config.py errors.py events.py external_psk.py limits.py replay.py sessions.py \
+        trace.py violations.py
 comma := ,
 empty :=
 core_paths := $(subst $(empty) $(empty),$(comma),$(addprefix src/tlscope/,$(strip $(CORE))))
