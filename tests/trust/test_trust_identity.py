@@ -325,6 +325,7 @@ def _wrong_certificates(issued: Issued, ca: Authority) -> dict[str, tuple[bytes,
         ),
         "garbage": (b"\x00\x01\x02 nothing at all", "this is neither PEM nor DER"),
         "cut": (issued.pem()[:200], "has no line -----END CERTIFICATE-----: part of it is missing"),
+        "nested": (issued.pem()[:200] + b"\n" + issued.pem(), "has no line -----END CERTIFICATE-----"),
         "damaged": (issued.pem().replace(b"MII", b"M!!", 1), "is not base64: it was damaged"),
         "nonsense": (
             b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
@@ -342,6 +343,7 @@ KINDS = (
     *("empty", "blank", "key", "csr", "csr-der", "crl", "crl-der", "public", "public-der", "ssh-private", "ssh-public"),
     *("dsa", "pkcs7", "pkcs7-der", "html", "utf16", "jks", "trusted", "garbage", "cut", "damaged", "nonsense", "pgp"),
     "other",
+    "nested",
 )
 
 
@@ -355,7 +357,7 @@ def test_what_is_no_certificate(issued: Issued, ca: Authority, tmp_path: Path, k
     assert str(error).startswith(f"{path}: ")
     assert words in str(error)
     assert error.path == str(path)
-    if kind not in ("cut", "damaged", "nonsense"):
+    if kind not in ("cut", "nested", "damaged", "nonsense"):
         assert "a certificate (PEM, DER or PKCS#12) is wanted" in str(error)
         assert error.evidence["found"]
 

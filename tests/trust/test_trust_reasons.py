@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from tlscope.authority import Authority, CertificateSpec, Issued, self_signed
@@ -396,6 +396,15 @@ def test_purpose_of_an_intermediate(ca: Authority) -> None:
         reason(reasons.WrongPurpose, error, "wrong-purpose-server", Alert.unsupported_certificate, 1)
 
 
+def test_purpose_of_the_anchor() -> None:
+    root = Authority.create("Client CA", usages=("clientAuth",), now=NOW)
+    for name in (HOST, None):
+        error = refused(root, root.issue_server(HOST), name)
+        reason(reasons.WrongPurpose, error, "wrong-purpose-server", Alert.unsupported_certificate, None)
+    open_root = Authority.create("Open CA", usages=("anyExtendedKeyUsage",), now=NOW)
+    assert verify(open_root, open_root.issue_server(HOST), None)
+
+
 def test_key_usage(ca: Authority) -> None:
     leaf = ca.issue_server(HOST, key_usage=("key_encipherment",))
     found = reason(reasons.WrongPurpose, refused(ca, leaf), "wrong-purpose-server", Alert.unsupported_certificate)
@@ -493,14 +502,12 @@ def test_weak_signature(ca: Authority) -> None:
 
 
 def test_signature_that_is_not_verified_here(ca: Authority) -> None:
-    from cryptography.hazmat.primitives.asymmetric import ed25519
-
     key = ed25519.Ed25519PrivateKey.generate()
-    odd = Authority(self_signed("ed.example", key=key, ca=True, now=NOW).certificate, key, root=ca.root, now=NOW)
-    made = odd.issue_server(HOST)
-    anchors = TrustAnchors.from_certificates([odd.certificate])
-    error = refused(anchors, made.der()[:1])
-    assert error.code in {"unsupported-signature", "issuer-not-ca"}, error
+    root = self_signed("ed.example", key=key, ca=True, key_usage=("key_cert_sign",), now=NOW)
+    leaf = Authority(root.certificate, key, root=root.certificate, now=NOW).issue_server(HOST)
+    error = refused(root.anchors(), leaf)
+    found = reason(reasons.UnsupportedSignature, error, "unsupported-signature", Alert.unsupported_certificate)
+    assert "is signed with ed25519, which chains are not verified with here" in found.sentence()
 
 
 # Form

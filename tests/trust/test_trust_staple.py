@@ -174,6 +174,27 @@ def test_kinds_of_keys(kind: str) -> None:
 # Form
 
 
+def test_a_critical_extension() -> None:
+    key: Any = INTER.key
+    response = (
+        ocsp.OCSPResponseBuilder()
+        .add_response(
+            cert=SERVER.certificate,
+            issuer=INTER.certificate,
+            algorithm=hashes.SHA256(),
+            cert_status=ocsp.OCSPCertStatus.GOOD,
+            this_update=NOW,
+            next_update=NOW + timedelta(days=1),
+            revocation_time=None,
+            revocation_reason=None,
+        )
+        .responder_id(ocsp.OCSPResponderEncoding.NAME, INTER.certificate)
+        .add_extension(x509.OCSPNonce(b"12345678"), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    bad_staple("has a critical extension", response.public_bytes(Encoding.DER))
+
+
 def test_an_error_is_no_answer() -> None:
     error = ocsp.OCSPResponseBuilder.build_unsuccessful(ocsp.OCSPResponseStatus.TRY_LATER).public_bytes(Encoding.DER)
     bad_staple("is an error: try_later", error)

@@ -150,7 +150,7 @@ def read_blocks(data: bytes, source: Source, wanted: str) -> list[Block]:
     ends = 0
     for match in _BLOCK.finditer(data):
         label = match[1].decode("ascii")
-        if _BEGIN.search(data, ends, match.start()):
+        if _BEGIN.search(data, ends, match.start()) or _BEGIN.search(match[2]):
             raise _cut(source, data, ends)
         blocks.append(Block(label, _decode(match[2], label, source, data, match.start()), match[0] + b"\n"))
         ends = match.end()

@@ -76,8 +76,6 @@ def broken_authority_key(
 
 def _breaches(certificate: x509.Certificate, *, is_issuer: bool, is_anchor: bool) -> Iterator[_Breach]:
     yield from _basics(certificate)
-    if is_issuer and not certificate.subject.rdns:
-        yield _Breach("its subject is empty, which a CA's may not be", "4.1.2.6", strict=True)
     if certificate.serial_number.bit_length() > 159:
         yield _Breach("its serial number is longer than 20 octets", "4.1.2.2")
     yield from _key_identifiers(certificate, is_issuer=is_issuer, is_anchor=is_anchor)

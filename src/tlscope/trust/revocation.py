@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
 
 from .files import CERTIFICATE_LABELS, Block, Source, read_blocks, read_file
 from .oids import oid_name
@@ -127,7 +129,10 @@ class RevocationLists:
         known = self._signed.get(key)
         if known is None:
             public: Any = issuer.public_key()
-            known = one.crl.is_signature_valid(public)
+            try:
+                known = one.crl.is_signature_valid(public)
+            except (TypeError, ValueError, UnsupportedAlgorithm):
+                known = False  # it was made by a key of another kind
             if len(self._signed) < 1024:
                 self._signed[key] = known
         return known
@@ -172,11 +177,12 @@ def _usable(block: Block, source: Source) -> RevocationList:
     """A list that may be relied on: section 5.2 forbids the use of one whose critical extensions aren't understood."""
     try:
         crl = x509.load_der_x509_crl(block.der)
-        extensions = crl.extensions
+        extensions, algorithm = crl.extensions, crl.signature_hash_algorithm
         entries_understood = not any(_critical(entry.extensions) for entry in crl)
     except Exception as error:  # an ill-made list makes cryptography raise more kinds than it documents
         raise source.error(f"the revocation list in it can't be parsed: {error}", "file-kind") from None
     faults = {f"its extension {name} is critical and not understood": True for name in _critical(extensions)} | {
+        "it is signed with a hash that can be forged": isinstance(algorithm, hashes.SHA1 | hashes.MD5),
         "it has an entry with a critical extension that is not understood": not entries_understood,
         "it has no cRLNumber (RFC 5280 section 5.2.3)": not _has(extensions, x509.CRLNumber),
         "it has no nextUpdate (RFC 5280 section 5.1.2.5)": crl.next_update_utc is None,

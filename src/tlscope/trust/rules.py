@@ -267,10 +267,9 @@ def _purposes(case: Case, path: Path) -> Reason | None:
         usages = extension(certificate, x509.ExtendedKeyUsage)
         if usages is None or needed in usages.value:
             continue
+        # A leaf must name its use; a CA may leave it open (section 4.2.1.12 lets applications choose).
         if certificate is not path[0] and ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE in usages.value:
             continue
-        if certificate is path[-1] and len(path) > 1:
-            continue  # an anchor is trusted for what its owner says
         found = tuple(oid_name(oid) for oid in usages.value)
         return WrongPurpose(**case.about(certificate), usages=found, needed="serverAuth" if server else "clientAuth")
     usage = extension(path[0], x509.KeyUsage)
