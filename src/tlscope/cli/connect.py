@@ -38,7 +38,7 @@ from ..io import TLSStream, key_log_file
 from ..io import connect as connect_to
 from ..trust.anchors import TrustAnchors
 from . import options
-from .errors import Situation, network_error, usage
+from .errors import network_error, usage
 from .output import Output
 from .pipe import Pipe, collect, write_stdout
 from .recorder import Recorder, TraceFile, steps_of
@@ -116,6 +116,7 @@ def connect(
         **options.parse_groups(groups),
         **options.parse_alpn(alpn),
     )
+    _ = config.verifier  # a trust store that isn't there is better missed now than in the middle of a handshake
     file, recorder = TraceFile(trace), Recorder()
     output.document.update(host=address.host, port=address.port)
     try:
@@ -160,10 +161,6 @@ def _shake_hands(
         stream = connect_to(
             address.host, address.port, config, server_name=server_name, handshake_timeout=_PATIENCE, trace=recorder
         )
-        facts = stream.facts
-        if facts is not None:
-            showed = facts.identity is not None
-            output.situation = Situation("client", facts.client_certificate_requested, showed)
         stream.wait_for_verdict(_VERDICT)
     except (TLSError, OSError) as error:
         if stream is not None:
@@ -190,12 +187,13 @@ def _report(output: Output, stream: TLSStream, recorder: Recorder, where: str) -
 
 
 def _draw(output: Output, recorder: Recorder, where: str) -> None:
-    if recorder.events and not output.as_json:
+    if recorder.said_anything and not output.as_json:
         output.say(draw(recorder, width=output.err.width), to_stderr=True)
 
 
 def _document(output: Output, recorder: Recorder) -> None:
-    if recorder.events:
+    output.situation = recorder.situation
+    if recorder.said_anything:
         output.document["facts"] = recorder.facts
         output.document["steps"] = steps_of(Diagram.of(recorder))
 

@@ -10,7 +10,8 @@ from typing import Any
 from ..errors import ConfigError
 from ..explain import Diagram
 from ..explain.model import AlertRow, DataRow, MessageRow
-from ..trace import AlertEvent, Closed, Completed, Failed, Secret, Trace, TraceEvent
+from ..trace import AlertEvent, Closed, Completed, Failed, Message, Secret, SignatureChecked, Trace, TraceEvent
+from .errors import Situation
 
 __all__ = ["MAX_EVENTS", "Recorder", "TraceFile", "steps_of"]
 
@@ -38,6 +39,18 @@ class Recorder(Trace):
     def failure(self) -> dict[str, Any] | None:
         """The error that the connection failed with, as data."""
         return next((event.error for event in reversed(self.events) if isinstance(event, Failed)), None)
+
+    @property
+    def said_anything(self) -> bool:
+        """Whether there is anything to draw."""
+        return any(isinstance(event, Message) for event in self.events)
+
+    @property
+    def situation(self) -> Situation:
+        """A client's situation, as far as it was seen."""
+        asked = any(isinstance(event, Message) and event.name == "CertificateRequest" for event in self.events)
+        showed = any(isinstance(event, SignatureChecked) and event.direction == "sent" for event in self.events)
+        return Situation("client", asked, showed)
 
     @property
     def facts(self) -> dict[str, str]:
