@@ -120,7 +120,7 @@ def weakly_signed(certificate: x509.Certificate) -> bool:
 
 def leaf_fault(case: Case, path: Path) -> Reason | None:
     """What the path builder leaves to its caller: the policy's keys, the leaf's purposes, its names read strictly."""
-    return _first(case, path, (_issuer_rsa_keys, _leaf_key, _purposes, _name, _subject_constraints))
+    return _first(case, path, (_issuer_rsa_keys, _leaf_key, _leaf_purposes, _name, _subject_constraints))
 
 
 def path_fault(case: Case, path: Path) -> Reason | None:
@@ -277,6 +277,11 @@ def _purposes(case: Case, path: Path) -> Reason | None:
         found = tuple(name for name, field in KEY_USAGES.items() if getattr(usage.value, field))
         return WrongPurpose(**case.about(path[0]), usages=found, needed=case.key_usage, extension="keyUsage")
     return None
+
+
+def _leaf_purposes(case: Case, path: Path) -> Reason | None:
+    """``_purposes`` of a path that the builder has accepted, which has seen to the issuers'."""
+    return _purposes(case, path[:1])
 
 
 def _name(case: Case, path: Path) -> Reason | None:
