@@ -12,6 +12,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
+from .compression import check_algorithms
 from .crypto.cipher_suites import SUITES
 from .crypto.groups import GROUPS
 from .crypto.randomness import SYSTEM_RANDOMNESS, Randomness
@@ -25,7 +26,14 @@ from .trust.anchors import TrustAnchors
 from .trust.policy import VerificationPolicy
 from .trust.verify import Verifier
 from .wire import extensions as x
-from .wire.codepoints import CipherSuite, NamedGroup, ProtocolVersion, PskKeyExchangeMode, SignatureScheme
+from .wire.codepoints import (
+    CertificateCompressionAlgorithm,
+    CipherSuite,
+    NamedGroup,
+    ProtocolVersion,
+    PskKeyExchangeMode,
+    SignatureScheme,
+)
 from .wire.extensions import StatusRequest
 
 if TYPE_CHECKING:
@@ -99,7 +107,15 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-_SEQUENCES = ("cipher_suites", "groups", "signature_schemes", "certificate_signature_schemes", "alpn", "external_psks")
+_SEQUENCES = (
+    "cipher_suites",
+    "groups",
+    "signature_schemes",
+    "certificate_signature_schemes",
+    "alpn",
+    "external_psks",
+    "certificate_compression",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,6 +153,10 @@ class _Config:
     """Send the session ID and ChangeCipherSpec records of RFC 8446 appendix D.4."""
     record_padding: Callable[[int], int] | int = 0
     """Pad records to a multiple of this many bytes, or by what a function of the content's length says (section 5.4)."""
+    certificate_compression: Sequence[CertificateCompressionAlgorithm] = ()
+    """Algorithms for compressed certificates (RFC 8879), in order of preference; brotli and zstd need their packages."""
+    record_size_limit: int | None = None
+    """The longest record that the peer may send, 64 to 16,385 bytes (RFC 8449); None: the protocol's own limit."""
     max_fragment: int = 1 << 14
     """Bytes of content in a record that this side sends, 64 to 16,384."""
     require_extended_master_secret: bool = True
@@ -160,6 +180,9 @@ class _Config:
         for protocol in self.alpn:
             if not 1 <= len(protocol.encode()) <= 255:
                 raise ConfigError(f"the ALPN protocol {protocol!r} must have 1 to 255 bytes", code="bad-alpn")
+        check_algorithms(self.certificate_compression)
+        if self.record_size_limit is not None and not 64 <= self.record_size_limit <= (1 << 14) + 1:
+            raise ConfigError(f"record_size_limit is {self.record_size_limit} and must be between 64 and 16385")
         if not 64 <= self.max_fragment <= 1 << 14:
             raise ConfigError(f"max_fragment is {self.max_fragment} and must be between 64 and 16384")
 
@@ -245,6 +268,10 @@ class ClientConfig(_Config):
     """Further ones; the first that fits the server's CAs and algorithms is shown."""
     ocsp_stapling: bool = True
     """Ask the server for an OCSP response on its own certificate (RFC 6066 section 8)."""
+    signed_certificate_timestamps: bool = False
+    """Ask for the server's SCTs (RFC 6962 section 3.3.1); they are handed on in ``facts``, and not judged."""
+    grease: bool = False
+    """Send reserved values that no server may mind (RFC 8701)."""
     fallback: bool = False
     """Tell the server that this is another try with an older version, so that it can refuse a needless one (RFC 7507)."""
     sessions: SessionCache | None = field(default_factory=MemorySessionCache)
@@ -301,6 +328,12 @@ class ClientConfig(_Config):
             ]
         if self.ocsp_stapling:
             items.append(x.STATUS_REQUEST(StatusRequest()))
+        if allows_13 and self.certificate_compression:
+            items.append(x.COMPRESS_CERTIFICATE(tuple(self.certificate_compression)))
+        if self.record_size_limit is not None:
+            items.append(x.RECORD_SIZE_LIMIT(self.record_size_limit))
+        if self.signed_certificate_timestamps:
+            items.append(x.SIGNED_CERTIFICATE_TIMESTAMP_REQUEST(True))
         if self.alpn:
             items.append(x.ALPN_OFFER(self.alpn_wire))
         return tuple(items)

@@ -47,6 +47,8 @@ class ConnectionFacts:
     client_certificate_requested: bool = False
     hello_retry_request: bool = False
     resumed: bool = False
+    signed_certificate_timestamps: tuple[bytes, ...] = field(default=(), repr=False)
+    """The SCTs that the server handed out for its certificate, as they came (RFC 6962)."""
     external_psk: bytes | None = None
     """The identity of the external PSK that took the place of certificates."""
     early_data: str = ""

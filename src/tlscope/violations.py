@@ -422,6 +422,26 @@ UNWANTED_EARLY_DATA_ANSWER = _row(
     "the server accepts early data although it {problem}",
 )
 
+# Records and certificates in other sizes
+BAD_RECORD_SIZE_LIMIT = _row(
+    "bad-record-size-limit",
+    A.illegal_parameter,
+    "RFC 8449 section 4",
+    "the peer's limit on records is not allowed: {problem}",
+)
+UNOFFERED_COMPRESSION = _row(
+    "unoffered-compression",
+    A.illegal_parameter,
+    "RFC 8879 section 4",
+    "the peer compressed its certificate with {received}, which was not offered",
+)
+BAD_COMPRESSED_CERTIFICATE = _row(
+    "bad-compressed-certificate",
+    A.bad_certificate,
+    "RFC 8879 section 4",
+    "the peer's compressed certificate can't be expanded: {problem}",
+)
+
 # Authentication
 UNOFFERED_SIGNATURE_SCHEME = _row(
     "unoffered-signature-scheme",

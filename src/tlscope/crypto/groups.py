@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, mlkem, x448, x25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ..wire.codepoints import NamedGroup
+from . import finite_field
 
 __all__ = ["GROUPS", "Group", "InvalidPublicKey", "KeyPair"]
 
@@ -129,6 +130,34 @@ def _weierstrass(name: NamedGroup, curve: ec.EllipticCurve) -> Group:
     return Group(name, length, length, generate, from_private)
 
 
+class _FiniteField:
+    """RFC 7919's groups: public keys as long as the prime (RFC 8446 section 4.2.8.1)."""
+
+    __slots__ = ("_bits", "_private", "public_key")
+
+    def __init__(self, bits: int) -> None:
+        self._bits = bits
+        self._private = finite_field.generate(bits)
+        self.public_key = finite_field.public_bytes(self._private, bits)
+
+    def shared_secret(self, peer: bytes) -> bytes:
+        if len(peer) != len(self.public_key):
+            raise InvalidPublicKey(f"it has {len(peer)} bytes and must have {len(self.public_key)}")
+        try:
+            return finite_field.exchange(self._private, peer, self._bits)
+        except ValueError as problem:
+            raise InvalidPublicKey(str(problem)) from None
+
+
+def _finite_field(name: NamedGroup, bits: int) -> Group:
+    length = finite_field.LENGTHS[bits]
+
+    def from_private(data: bytes) -> KeyPair:
+        raise NotImplementedError("no known-answer test needs a given key of a finite-field group")
+
+    return Group(name, length, length, lambda: _FiniteField(bits), from_private)
+
+
 class _Hybrid:
     """A KEM and a curve side by side: shares and secrets are joined in the order of the group's name."""
 
@@ -198,6 +227,8 @@ GROUPS: dict[NamedGroup, Group] = {
         _P384,
         _weierstrass(NamedGroup.secp521r1, ec.SECP521R1()),
         _montgomery(NamedGroup.x448, x448.X448PrivateKey, x448.X448PublicKey, 56),
+        _finite_field(NamedGroup.ffdhe2048, 2048),
+        _finite_field(NamedGroup.ffdhe3072, 3072),
     )
 }
 """Every group that can be spoken, by its code point."""

@@ -132,11 +132,18 @@ def sign(hs: Handshake, identity: Identity, scheme: SignatureScheme, data: bytes
     return signature
 
 
-def certificate_message(identity: Identity, context: bytes = b"", *, staple: bool = False) -> Certificate:
-    """The Certificate message that shows an identity, with its OCSP response where the peer asked for one."""
+def certificate_message(
+    identity: Identity, context: bytes = b"", *, staple: bool = False, timestamps: bool = False
+) -> Certificate:
+    """The Certificate message that shows an identity, with its OCSP response and SCTs where the peer asked for them."""
     entries = [CertificateEntry(der) for der in identity.chain]
+    items: list[tuple[int, bytes]] = []
     if staple and identity.ocsp_response is not None:
-        entries[0].extensions = Extensions([x.CERTIFICATE_STATUS(identity.ocsp_response)])
+        items.append(x.CERTIFICATE_STATUS(identity.ocsp_response))
+    if timestamps and identity.signed_certificate_timestamps:
+        items.append(x.SIGNED_CERTIFICATE_TIMESTAMPS(identity.signed_certificate_timestamps))
+    if items:
+        entries[0].extensions = Extensions(items)
     return Certificate(tuple(entries), context)
 
 
@@ -282,6 +289,8 @@ def request_extensions(config: ServerConfig) -> Extensions:
         x.SIGNATURE_ALGORITHMS(tuple(config.signature_schemes_13)),
         x.SIGNATURE_ALGORITHMS_CERT(tuple(config.certificate_signature_schemes)),
     ]
+    if config.certificate_compression:
+        items.append(x.COMPRESS_CERTIFICATE(tuple(config.certificate_compression)))
     names = named_authorities(config)
     if names:
         items.append(x.CERTIFICATE_AUTHORITIES(names))

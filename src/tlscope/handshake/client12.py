@@ -39,6 +39,7 @@ from .established import Established
 from .flow import ChangeCipherSpec, Flow
 from .hello import Offer, check_answers
 from .keys12 import Keys, check_finished_12, derive_master, read_12, write_12
+from .record_size import heed_peer
 
 if TYPE_CHECKING:
     from ..config import ClientConfig
@@ -68,6 +69,7 @@ def client_handshake_12(hs: Handshake, config: ClientConfig, offer: Offer, hello
     """From the ServerHello to the server's Finished."""
     hs.version = TLS1_2
     hs.records.record_version = 0x0303
+    hs.change_cipher_specs_allowed = False
     agreed = read_server_hello(hs, config, offer, hello)
     session = resumed_session(offer, hello, agreed)
     if session is not None:
@@ -150,6 +152,7 @@ def read_server_hello(hs: Handshake, config: ClientConfig, offer: Offer, hello: 
         raise PeerViolation(violations.NO_EXTENDED_MASTER_SECRET)
     if b"\0" not in (formats := answers.get(x.EC_POINT_FORMATS) or b"\0"):
         raise PeerViolation(violations.NO_UNCOMPRESSED_POINTS, formats=formats)
+    heed_peer(hs, answers)
     assert hs.transcript is not None  # noqa: S101 - it is closed only after the handshake
     # The client's CertificateVerify signs all messages, with a hash that is not known yet (section 7.4.8).
     hs.transcript.select(suite.hash, keep=True)

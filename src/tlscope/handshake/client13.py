@@ -30,6 +30,7 @@ from ..wire.handshake import (
     Certificate,
     CertificateRequest,
     CertificateVerify,
+    CompressedCertificate,
     EncryptedExtensions,
     EndOfEarlyData,
     Finished,
@@ -38,10 +39,12 @@ from ..wire.handshake import (
 )
 from . import authenticate, negotiate
 from .authenticate import Peer
+from .certificate_compression import compress, decompress
 from .established import Established
 from .flow import Flow
 from .hello import Offer, check_answers, check_place, check_server_hello, required, retry
 from .psk import Psk, accepted_psk, with_psks
+from .record_size import heed_peer
 
 if TYPE_CHECKING:
     from ..config import ClientConfig
@@ -79,6 +82,7 @@ def client_handshake_13(hs: Handshake, config: ClientConfig, offer: Offer, hello
 
     finished = yield from hs.expect(Finished)
     check_finished(server_traffic, hs.before.digest(), finished)
+    hs.check_aligned()  # now: an alert under the handshake keys would come too late behind the client's Finished
 
     master = secret.master()
     after_server_finished = hs.hash_so_far
@@ -109,6 +113,7 @@ def client_handshake_13(hs: Handshake, config: ClientConfig, offer: Offer, hello
             hello_retry_request=offer.retried is not None,
             resumed=psk is not None and psk.session is not None,
             external_psk=psk.identity if psk is not None and psk.session is None else None,
+            signed_certificate_timestamps=server.timestamps,
             early_data=early_data_status(hs, offer),
         ),
         psk,
@@ -124,20 +129,37 @@ class Server:
     scheme: SignatureScheme | None = None
     request: CertificateRequest | None = None
     identity: Identity | None = None
+    timestamps: tuple[bytes, ...] = ()
 
 
 def hear_server_certificate(hs: Handshake, config: ClientConfig, offer: Offer) -> Flow[Server]:
     """CertificateRequest*, Certificate and CertificateVerify (sections 4.3.2, 4.4.2 and 4.4.3)."""
     request: CertificateRequest | None = None
-    message = yield from hs.expect(CertificateRequest, Certificate)
+    message: CertificateRequest | Certificate | CompressedCertificate
+    if config.certificate_compression:
+        message = yield from hs.expect(CertificateRequest, Certificate, CompressedCertificate)
+    else:
+        message = yield from hs.expect(CertificateRequest, Certificate)
     if isinstance(message, CertificateRequest):
         request = read_certificate_request(message)
-        message = yield from hs.expect(Certificate)
-    assert isinstance(message, Certificate)  # noqa: S101 - expect() gives nothing else
+        message = yield from expect_certificate(hs)
+    if isinstance(message, CompressedCertificate):
+        message = decompress(hs, message)
     peer = yield from judge_server(hs, config, offer, message)
     verify = yield from hs.expect(CertificateVerify)
     authenticate.check_proof(hs, peer, verify)
-    return Server(peer, verify.algorithm, request)
+    timestamps = message.certificate_list[0].extensions.get(x.SIGNED_CERTIFICATE_TIMESTAMPS) or ()
+    return Server(peer, verify.algorithm, request, timestamps=timestamps)
+
+
+def expect_certificate(hs: Handshake) -> Flow[Certificate | CompressedCertificate]:
+    """The peer's Certificate, which may come compressed where that was offered (RFC 8879 section 4)."""
+    message: Certificate | CompressedCertificate
+    if hs.config.certificate_compression:
+        message = yield from hs.expect(Certificate, CompressedCertificate)
+    else:
+        message = yield from hs.expect(Certificate)
+    return message
 
 
 def resume_with(hs: Handshake, config: ClientConfig, psk: Psk) -> Flow[Server]:
@@ -199,6 +221,7 @@ def say_hello_again(hs: Handshake, config: ClientConfig, offer: Offer, request: 
     transcript.replace_with_message_hash()
     transcript.add(hs.message)
     hs.transcript = transcript
+    hs.records.record_version = 0x0303
     if hs.early_data is None:
         compatibility_change_cipher_spec(hs, offer)
     else:
@@ -207,7 +230,6 @@ def say_hello_again(hs: Handshake, config: ClientConfig, offer: Offer, request: 
         hs.records.flush_handshake()
         hs.records.write = None  # the second ClientHello goes out as the first did
         hs.early_data = None
-    hs.records.record_version = 0x0303
     return replace(offer, hello=hs.send(with_psks(offer.hello, offer.psks, transcript)))
 
 
@@ -221,6 +243,8 @@ def agree_on_keys(
     hs: Handshake, offer: Offer, hello: ServerHello
 ) -> tuple[Suite, NamedGroup | None, Psk | None, HandshakeSecret]:
     """Suite, group, PSK and handshake secret from the ServerHello (sections 4.1.3 and 7.1)."""
+    if offer.retried is not None and hello.version is not TLS1_3:
+        raise PeerViolation(violations.CHANGED_VERSION, second=hello.version)
     suite = check_server_hello(offer, hello)
     if offer.retried is not None and offer.retried.cipher_suite != suite.name:
         raise PeerViolation(
@@ -267,6 +291,7 @@ def read_encrypted_extensions(hs: Handshake, offer: Offer, message: EncryptedExt
     """Check the server's answers (section 4.3.1); gives the application protocol."""
     answers = message.extensions
     check_answers("EncryptedExtensions", answers, offer.hello.extensions.types, x.ENCRYPTED_EXTENSIONS_FORMS)
+    heed_peer(hs, answers)
     chosen = answers.get(x.ALPN_CHOICE)
     if chosen is None:
         return None
@@ -317,7 +342,8 @@ def show_certificate(hs: Handshake, config: ClientConfig, request: CertificateRe
     scheme = negotiate.signature_scheme(offered, identity.schemes, tuple(config.signature_schemes_13))
     hs.note("signature_scheme", scheme.value, scheme.why, offered, identity.schemes)
     staple = x.STATUS_PROMISED.type in request.extensions
-    hs.send(authenticate.certificate_message(identity, context, staple=staple))
+    message = authenticate.certificate_message(identity, context, staple=staple)
+    hs.send(compress(hs, message, request.extensions.get(x.COMPRESS_CERTIFICATE)))
     hs.send((yield from authenticate.prove(hs, identity, scheme.value)))
     return Shown(identity)
 

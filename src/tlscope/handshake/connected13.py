@@ -76,7 +76,7 @@ def update_keys(hs: Handshake, *, request: bool = False) -> None:
     """Send KeyUpdate and change the sending keys (section 4.6.3)."""
     assert hs.write_secret is not None  # noqa: S101 - the handshake left it
     asked = KeyUpdateRequest.update_requested if request else KeyUpdateRequest.update_not_requested
-    hs.send(KeyUpdate(asked))
+    hs.send(KeyUpdate(asked), beside=True)
     secret = hs.write_secret.updated()
     hs.write_generation += 1
     label = "CLIENT" if hs.role == "client" else "SERVER"

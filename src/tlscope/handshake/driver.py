@@ -49,6 +49,12 @@ _SNAPSHOT = {
     HandshakeType.finished,
 }
 
+# What comes at a wrong time often enough to have a sentence of its own.
+_NAMED_REFUSALS = {
+    ("handshake", "HelloRetryRequest"): violations.SECOND_HELLO_RETRY_REQUEST,
+    ("connected", "CertificateRequest"): violations.POST_HANDSHAKE_CERTIFICATE_REQUEST,
+}
+
 
 class Handshake:
     """What a flow works with: messages out and in, keys, secrets, decisions, and the trace of them all."""
@@ -92,12 +98,15 @@ class Handshake:
 
     # Messages
 
-    def send(self, message: M) -> M:
-        """Queue a message and append it to the transcript; what was sent is returned, after ``config.rewrite``."""
+    def send(self, message: M, *, beside: bool = False) -> M:
+        """Queue a message and append it to the transcript; what was sent is returned, after ``config.rewrite``.
+
+        ``beside`` is for what may be said at any time after the handshake and belongs to no transcript.
+        """
         if self.config.rewrite is not None:
             message = self.config.rewrite(message)
         raw = message.encode()
-        if self.transcript is not None:
+        if self.transcript is not None and not beside:
             self.transcript.add(raw)
         self.records.queue_handshake(raw)
         if self.sink is not None:
@@ -135,14 +144,18 @@ class Handshake:
 
     # Keys
 
-    def read_with(self, protection: Direction) -> None:
-        """What comes in from here on is under these keys; nothing may be left of the record under the old ones."""
+    def check_aligned(self) -> None:
+        """Raises ``PeerViolation`` where the message at hand, after which the peer's keys change, did not end its record."""
         if self.reassembly.pending:
             raise PeerViolation(
                 violations.MESSAGE_ACROSS_KEY_CHANGE,
                 pending=self.reassembly.pending,
                 message=message_name(self.message[0]) if self.message else "ChangeCipherSpec",
             )
+
+    def read_with(self, protection: Direction) -> None:
+        """What comes in from here on is under these keys; nothing may be left of the record under the old ones."""
+        self.check_aligned()
         self.records.read = protection
         if self.sink is not None:
             self.sink(t.KeyChange("received", protection.epoch, protection.description))
@@ -285,6 +298,10 @@ class Driver:
             hs.sink(t.Message("received", self._name or "", epoch, hs.version, raw))
 
     def _refuse(self, received: str) -> None:
+        if self.handshake.version is ProtocolVersion.TLS1_3:
+            named = _NAMED_REFUSALS.get((self.phase, received))
+            if named is not None:
+                raise self.placed(PeerViolation(named))
         expected = " or ".join(self.awaiting) or "nothing"
         raise self.placed(PeerViolation(violations.UNEXPECTED_MESSAGE, received=received, expected=expected))
 

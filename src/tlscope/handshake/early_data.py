@@ -48,6 +48,9 @@ def begin_early_data(hs: Handshake, config: ClientConfig, offer: Offer) -> None:
     psk = offer.psks[0]
     assert psk.session is not None  # noqa: S101 - only a session's PSK carries early data
     suite = SUITES[psk.session.cipher_suite]
+    # Section 5.1: the ClientHello's record is the only one that may claim another version than 0x0303.
+    hs.records.flush_handshake()
+    hs.records.record_version = 0x0303
     if config.middlebox_compatibility and offer.hello.session_id:
         hs.send_change_cipher_spec()
     assert hs.transcript is not None  # noqa: S101 - it is closed only after the handshake

@@ -32,6 +32,8 @@ def client_handshake(hs: Handshake, config: ClientConfig) -> Flow[Established]:
     offer = make_offer(hs, config)
     hs.client_random = offer.hello.random
     offer = replace(offer, hello=hs.send(offer.hello))
+    # RFC 8446 section 5: from the ClientHello on, a ChangeCipherSpec for middleboxes is passed over.
+    hs.change_cipher_specs_allowed = ProtocolVersion.TLS1_3 in config.versions
     if offer.offers_early_data:
         begin_early_data(hs, config, offer)
     hello = yield from hs.expect(ServerHello, HelloRetryRequest)
@@ -39,7 +41,8 @@ def client_handshake(hs: Handshake, config: ClientConfig) -> Flow[Established]:
     if hs.early_data is not None and version is ProtocolVersion.TLS1_2:
         # RFC 8446 appendix D.3: a server that went back to TLS 1.2 can't have sent the ticket.
         raise PeerViolation(violations.UNOFFERED_VERSION, received=version)
-    if version is ProtocolVersion.TLS1_2:
+    retry = isinstance(hello, HelloRetryRequest) and ProtocolVersion.TLS1_3 in config.versions
+    if version is ProtocolVersion.TLS1_2 and not retry:
         return (yield from client_handshake_12(hs, config, offer, hello))
     return (yield from client_handshake_13(hs, config, offer, hello))
 

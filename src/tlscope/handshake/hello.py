@@ -15,6 +15,7 @@ from ..wire import extensions as x
 from ..wire.codepoints import AlertDescription, ExtensionType, NamedGroup, ProtocolVersion
 from ..wire.extensions import Extensions, KeyShareEntry
 from ..wire.handshake import ClientHello, HelloRetryRequest, ServerHello
+from .grease import add_grease
 from .psk import Psk, psks_to_offer, with_psks
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ def make_offer(hs: Handshake, config: ClientConfig) -> Offer:
         key_pairs = {group: randomness.key_pair(GROUPS[group]) for group in config.shared_groups}
     suites = config.hello_cipher_suites
     hello = ClientHello(random, suites, _extensions(hs, config, key_pairs, session), session_id)
+    if config.grease:
+        add_grease(hello, randomness)
     psks = psks_to_offer(hs, config, session) if offers_13 else ()
     early = bool(config.early_data and psks and psks[0].session is not None and psks[0].session.max_early_data)
     if early:
@@ -130,8 +133,9 @@ def retry(hs: Handshake, config: ClientConfig, offer: Offer, request: HelloRetry
 def check_server_hello(offer: Offer, hello: ServerHello) -> Suite:
     """Check a TLS 1.3 ServerHello or HelloRetryRequest against the offer; gives the cipher suite (section 4.1.3)."""
     name = type(hello).__name__
-    if hello.extensions.get(x.SELECTED_VERSION) is None:
-        raise PeerViolation(violations.MISSING_EXTENSION, message=name, extension=ExtensionType.supported_versions)
+    version = required(name, hello.extensions, x.SELECTED_VERSION)
+    if version != TLS1_3:
+        raise PeerViolation(violations.UNOFFERED_VERSION, received=version)
     if hello.legacy_version != TLS1_2:
         raise PeerViolation(violations.BAD_LEGACY_VERSION, received=hello.legacy_version)
     retrying = isinstance(hello, HelloRetryRequest)

@@ -47,7 +47,7 @@ def request_certificate(hs: Handshake, config: ServerConfig) -> None:
         raise Misuse(f"{MAX_OUTSTANDING} requests for a certificate are unanswered", code="no-post-handshake-auth")
     context = config.randomness.bytes(16)
     request = CertificateRequest(authenticate.request_extensions(config), context)
-    sent = hs.send(request)
+    sent = hs.send(request, beside=True)
     auth.outstanding[context] = sent
     auth.raw[context] = sent.encode()
 

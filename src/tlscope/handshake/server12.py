@@ -32,6 +32,7 @@ from .authenticate import Peer
 from .established import Established
 from .flow import ChangeCipherSpec, Flow
 from .keys12 import check_finished_12, derive_master, read_12, write_12
+from .record_size import answer_items
 from .resumption12 import Resumable, find_session, new_session_id, new_ticket
 
 if TYPE_CHECKING:
@@ -266,6 +267,7 @@ def say_hello(hs: Handshake, choices: Choices, hello: ClientHello, *, resumed: b
         items.append(x.STATUS_PROMISED(True))
     if choices.alpn is not None:
         items.append(x.ALPN_CHOICE(choices.alpn))
+    items += answer_items(hs, offered)
     hs.send(ServerHello(choices.random, choices.suite.name, Extensions(items), choices.session_id))
 
 

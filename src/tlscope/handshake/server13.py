@@ -18,10 +18,10 @@ from ..wire.codepoints import ExtensionType, NamedGroup, ProtocolVersion, PskKey
 from ..wire.extensions import Extensions, KeyShareEntry
 from ..wire.handshake import (
     HELLO_RETRY_REQUEST_RANDOM,
-    Certificate,
     CertificateRequest,
     CertificateVerify,
     ClientHello,
+    CompressedCertificate,
     EncryptedExtensions,
     EndOfEarlyData,
     Finished,
@@ -29,12 +29,14 @@ from ..wire.handshake import (
     ServerHello,
 )
 from . import authenticate, negotiate
-from .client13 import check_finished
+from .certificate_compression import compress, decompress
+from .client13 import check_finished, expect_certificate
 from .early_data import judge_early_data
 from .established import Established
 from .flow import Flow
 from .hello import check_answers, check_retried_hello, required
 from .psk import Selected, offers_mode, select_psk
+from .record_size import answer_items
 
 if TYPE_CHECKING:
     from ..config import ServerConfig
@@ -322,6 +324,7 @@ def encrypted_extensions(hs: Handshake, config: ServerConfig, hello: ClientHello
         items.append(x.SERVER_NAME_ACKNOWLEDGED(True))
     if alpn is not None:
         items.append(x.ALPN_CHOICE(alpn))
+    items += answer_items(hs, hello.extensions)
     if hs.early_data is not None and hs.early_data.status == "accepted":
         items.append(x.EARLY_DATA(True))
     return Extensions(items)
@@ -334,7 +337,9 @@ def show_certificate(hs: Handshake, config: ServerConfig, hello: ClientHello) ->
     offered = required("ClientHello", hello.extensions, x.SIGNATURE_ALGORITHMS)
     identity, scheme = yield from choose_identity(hs, config, hello, offered)
     staple = hello.extensions.get(x.STATUS_REQUEST) is not None
-    hs.send(authenticate.certificate_message(identity, staple=staple))
+    timestamps = ExtensionType.signed_certificate_timestamp in hello.extensions
+    message = authenticate.certificate_message(identity, staple=staple, timestamps=timestamps)
+    hs.send(compress(hs, message, hello.extensions.get(x.COMPRESS_CERTIFICATE)))
     hs.send((yield from authenticate.prove(hs, identity, scheme)))
     return identity
 
@@ -353,7 +358,9 @@ def choose_identity(
 
 def expect_client_certificate(hs: Handshake, config: ServerConfig) -> Flow[Proof]:
     """The client's Certificate and, where it is not empty, CertificateVerify (sections 4.4.2 and 4.4.3)."""
-    message = yield from hs.expect(Certificate)
+    message = yield from expect_certificate(hs)
+    if isinstance(message, CompressedCertificate):
+        message = decompress(hs, message)
     if message.certificate_request_context:
         raise PeerViolation(violations.BAD_REQUEST_CONTEXT)
     for entry in message.certificate_list:

@@ -16,6 +16,7 @@ from ..wire.codepoints import ProtocolVersion
 from ..wire.extensions import Extensions
 from ..wire.handshake import NewSessionTicket
 from .established import Established
+from .hello import check_place
 
 if TYPE_CHECKING:
     from ..config import ClientConfig, ServerConfig, _Config
@@ -80,6 +81,7 @@ def hear_ticket(hs: Handshake, config: ClientConfig, established: Established, m
         raise PeerViolation(
             violations.BAD_TICKET, problem=f"its lifetime of {message.ticket_lifetime} s is over seven days"
         )
+    check_place("NewSessionTicket", message.extensions, x.NEW_SESSION_TICKET_FORMS)
     if message.ticket_lifetime == 0 or config.sessions is None or hs.server_name is None:
         return  # section 4.6.1: a lifetime of zero says to discard it at once
     session = replace(

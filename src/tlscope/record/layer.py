@@ -39,6 +39,7 @@ class RecordLayer:
         "on_record",
         "padding",
         "read",
+        "receive_limit",
         "record_version",
         "skip_budget",
         "write",
@@ -50,6 +51,8 @@ class RecordLayer:
         self.is_tls13 = False
         """Whether TLS 1.3 is agreed: then, beside protected records, only a bare ChangeCipherSpec may come."""
         self.max_fragment = MAX_PLAINTEXT
+        self.receive_limit = MAX_PLAINTEXT
+        """Bytes inside a protected record that the peer was told to stay under (RFC 8449), padding included."""
         self.padding: Callable[[int], int] | None = None
         """From a record's content length to the number of padding bytes (section 5.4)."""
         self.record_version = 0x0301
@@ -142,7 +145,7 @@ class RecordLayer:
             raise PeerViolation(violations.RECORD_TOO_LONG, length=length, limit=limit)
 
     def _open(self, header: bytes, kind: int, fragment: bytes) -> tuple[int, bytes] | None:
-        read, inside = self.read, len(fragment)
+        read, inside, limit = self.read, len(fragment), MAX_PLAINTEXT
         if read is None:
             if kind == _DATA and self.skip_budget:
                 self._skip(len(fragment))
@@ -170,16 +173,17 @@ class RecordLayer:
             if kind == _CCS and self.is_tls13:
                 raise PeerViolation(violations.BAD_CHANGE_CIPHER_SPEC)
             inside -= read.overhead
+            limit = self.receive_limit
         # Section 5.4: what is inside counts with its padding.
-        if inside > MAX_PLAINTEXT:
-            raise PeerViolation(violations.RECORD_TOO_LONG, length=inside, limit=MAX_PLAINTEXT)
+        if inside > limit:
+            raise PeerViolation(violations.RECORD_TOO_LONG, length=inside, limit=limit)
         if self.on_record is not None:
             self.on_record("received", kind, epoch, sequence, len(content), header + fragment)
         return kind, content
 
     def _skip(self, length: int) -> None:
         self.skip_budget -= length
-        if self.skip_budget <= 0:
+        if self.skip_budget < 0:
             raise PeerViolation(violations.TOO_MUCH_SKIPPED_EARLY_DATA)
 
     # What goes out

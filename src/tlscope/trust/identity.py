@@ -67,6 +67,7 @@ class Identity:
     label: str
     signer: Signer | None = None
     ocsp_response: bytes | None = None
+    signed_certificate_timestamps: tuple[bytes, ...] = ()
 
     # From outside
 
@@ -161,6 +162,10 @@ class Identity:
     def with_ocsp_response(self, response: bytes | None) -> Identity:
         """The same identity with this DER OCSPResponse to staple (RFC 6066 section 8); None takes it away."""
         return replace(self, ocsp_response=response)
+
+    def with_signed_certificate_timestamps(self, *timestamps: bytes) -> Identity:
+        """The same identity with these SCTs to hand out (RFC 6962 section 3.3)."""
+        return replace(self, signed_certificate_timestamps=timestamps)
 
     def sign(self, scheme: SignatureScheme, data: bytes) -> bytes:
         """Sign ``data``. What an external signer raises passes through."""
