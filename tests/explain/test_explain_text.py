@@ -181,3 +181,11 @@ def test_a_key_update_is_seen_with_its_new_keys() -> None:
     text = to_text(trace)
     assert text.count("KeyUpdate") == 2
     assert text.count("new keys from here on") == 2
+
+
+def test_a_narrower_console_gets_a_narrower_drawing() -> None:
+    out = io.StringIO()
+    Console(file=out, width=70).print(draw(observed("mutual").client))
+    assert [line.rstrip() for line in out.getvalue().splitlines()] == to_text(
+        observed("mutual").client, 70
+    ).splitlines()

@@ -1,4 +1,4 @@
-"""The frame of a ladder: two rails at fixed columns, lines between them, and text that is wrapped by columns."""
+"""The frame of a ladder: two rails at fixed columns, and lines between them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from rich.text import Text
 
 from .glyphs import SEALED, Glyphs
 from .model import Side
+from .words import wrap
 
 __all__ = ["MARGIN", "Frame", "Styled", "columns", "fit", "wrap"]
 
@@ -23,21 +24,6 @@ Styled = tuple[str, str]
 def columns(parts: Iterable[Styled]) -> int:
     """How many columns some pieces of text take."""
     return sum(cell_len(part) for part, _ in parts)
-
-
-def wrap(text: str, width: int) -> list[str]:
-    """``text`` in lines of at most ``width`` columns, broken between words where that is possible."""
-    lines: list[str] = []
-    line = ""
-    for word in text.split():
-        if line and cell_len(line) + 1 + cell_len(word) <= width:
-            line = f"{line} {word}"
-            continue
-        if line:
-            lines.append(line)
-        *full, line = chop_cells(word, width) or [""]
-        lines += full
-    return [*lines, line] if line or not lines else lines
 
 
 def fit(text: str, width: int, more: str) -> str:

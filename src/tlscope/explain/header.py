@@ -7,15 +7,13 @@ from collections.abc import Iterator
 from rich.cells import cell_len
 from rich.text import Text
 
-from .frame import MARGIN, Frame, fit, wrap
+from .frame import MARGIN, Frame, fit
 from .glyphs import BAD, FAINT, Glyphs, side_style
 from .model import Diagram, Lifeline, Side
-from .words import milliseconds
+from .phrases import name_of
+from .words import milliseconds, wrap
 
 __all__ = ["failure_box", "footer", "header"]
-
-
-_NAMELESS = {"client": "anonymous", "server": "unknown"}
 
 
 def header(diagram: Diagram, frame: Frame) -> Iterator[Text]:
@@ -24,7 +22,7 @@ def header(diagram: Diagram, frame: Frame) -> Iterator[Text]:
     title = diagram.title
     suite = diagram.cipher_suite
     least = max(cell_len(title), min(cell_len(suite), 24)) + 4
-    names = [line.name or _NAMELESS[line.side] for line in (diagram.client, diagram.server)]
+    names = [name_of(line) for line in (diagram.client, diagram.server)]
     most = (frame.width - 2 * (MARGIN - 2) - least) // 2 - 4
     inner = min(most, max(6, *map(cell_len, names)))
     boxes = [

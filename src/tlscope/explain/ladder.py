@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby
 from typing import Any
 
-from rich.cells import cell_len
 from rich.text import Text
 
-from .frame import Frame, Styled, fit, wrap
+from .frame import Frame, Styled, fit
 from .glyphs import ASCII, BAD, FAINT, GOOD, SEALED, Glyphs, side_style
 from .header import failure_box, footer, header
 from .model import (
@@ -27,17 +25,20 @@ from .model import (
     SharedSecret,
     Unreadable,
 )
-from .words import LIMIT, in_ascii, listed, milliseconds, plural, printable
+from .phrases import (
+    MoreData,
+    detail_phrases,
+    done_words,
+    key_words,
+    label_width,
+    note_phrases,
+    shown_rows,
+)
+from .words import LIMIT, in_ascii, listed, plural, printable, wrap
 
 __all__ = ["ladder"]
 
-PROSE_WIDTH = 46
-"""Columns that a reason takes, at most: short lines keep the other side free."""
-
-MOST_TURNS = 8
-"""Rows of application data one after the other that are drawn each; of more, the first and the last."""
-
-_SELF_EVIDENT = "it is the only one"
+_TONES = {"plain": "", "reason": "dim italic", "faint": FAINT}
 
 
 def ladder(diagram: Diagram, width: int, glyphs: Glyphs) -> Iterator[Text]:
@@ -47,14 +48,8 @@ def ladder(diagram: Diagram, width: int, glyphs: Glyphs) -> Iterator[Text]:
         diagram = in_ascii(diagram)
     yield from header(diagram, frame)
     drawing = _Drawing(diagram, frame)
-    for is_data, group in groupby(diagram.rows, lambda row: isinstance(row, DataRow)):
-        rows = list(group)
-        few = is_data and len(rows) > MOST_TURNS
-        for row in rows[: MOST_TURNS - 2] if few else rows:
-            yield from _DRAWERS[type(row)](drawing, row)
-        if few:
-            yield from drawing.more_data([row for row in rows[MOST_TURNS - 2 : -1] if isinstance(row, DataRow)])
-            yield from _DRAWERS[DataRow](drawing, rows[-1])
+    for row in shown_rows(diagram):
+        yield from _DRAWERS[type(row)](drawing, row)
     yield from footer(diagram, frame)
     yield from failure_box(diagram, frame)
     yield from _secrets(diagram, frame)
@@ -87,29 +82,11 @@ class _Drawing:
 
     def details(self, details: Sequence[Detail]) -> list[list[Styled]]:
         """The lines under an arrow: labels in one column, values in the next."""
-        labels = max((cell_len(detail.label) for detail in details), default=0)
-        gap = labels + 2 if labels else 0
-        room = self.frame.inside - gap - 6
-        lines: list[list[Styled]] = []
-        for detail in details:
-            label = detail.label
-            values: list[Styled] = [(line, "") for line in wrap(self.listing(detail.items, room), room)]
-            if detail.why and detail.why != _SELF_EVIDENT:
-                why = detail.why.removeprefix("it is ")
-                values += [(line, "dim italic") for line in wrap(why, min(room, PROSE_WIDTH))]
-            for value in values:
-                lines.append([(f"{label:<{gap}}", FAINT), value])
-                label = ""
-        return lines
-
-    def listing(self, items: Sequence[str], room: int) -> str:
-        """The items in one line; of a list that is too long only the first, and how many more there are."""
-        text = ", ".join(items)
-        kept = len(items) - 1
-        while kept > 0 and cell_len(text) > room:
-            text = f"{', '.join(items[:kept])} and {len(items) - kept} more"
-            kept -= 1
-        return text
+        gap = label_width(details)
+        return [
+            [(f"{phrase.label:<{gap}}", FAINT), (phrase.text, _TONES[phrase.tone])]
+            for phrase in detail_phrases(details, self.frame.inside - 6)
+        ]
 
     def cipher_change(self, row: CipherChange) -> Iterator[Text]:
         if row.switches:
@@ -120,10 +97,10 @@ class _Drawing:
             yield self.frame.arrow(row.sender, label, protected=False, style=FAINT)
 
     def keys(self, row: KeyLine) -> Iterator[Text]:
-        if row.epoch == "application" and len(row.senders) == 2:
-            return  # drawn with the end of the handshake
+        words = key_words(row)
+        if not words:
+            return
         self.frame.sealed |= set(row.senders)
-        words = "encrypted from here on" if row.first else "new keys from here on"
         what: list[Styled] = [(f" {words}", f"bold {SEALED}"), (f"{self.glyphs.dot}{row.protection} ", SEALED)]
         if len(row.senders) == 2:
             yield self.frame.line()
@@ -141,16 +118,10 @@ class _Drawing:
     def note(self, row: Note) -> Iterator[Text]:
         mark = self.glyphs.note if row.ok is None else self.glyphs.yes if row.ok else self.glyphs.no
         style = GOOD if row.ok else BAD if row.ok is False else ""
-        room = self.frame.inside - 6
-        lines: list[list[Styled]] = [[(line, style)] for line in wrap(row.text, room)]
-        failure = self.diagram.failure
-        for detail in row.details:
-            if detail.label == "path":
-                path = self.glyphs.issued.join(detail.items)
-                lines += [[(line, "")] for line in wrap(path, room)]
-            elif row.kind != "decision" and not (failure is not None and detail.items[0] in failure.sentence):
-                text = f"{detail.label} {self.listing(detail.items, room)}"
-                lines += [[(line, FAINT)] for line in wrap(text, room)]
+        phrases = note_phrases(row, self.diagram.failure, self.frame.inside - 6, self.glyphs.issued)
+        lines: list[list[Styled]] = [
+            [(phrase.text, style if phrase.tone == "verdict" else _TONES[phrase.tone])] for phrase in phrases
+        ]
         yield from self.frame.block(lines, row.side, (mark, style))
 
     def alert(self, row: AlertRow) -> Iterator[Text]:
@@ -173,11 +144,9 @@ class _Drawing:
         """``text`` in the characters that this drawing may use."""
         return in_ascii(text) if self.glyphs is ASCII else text
 
-    def more_data(self, rows: Sequence[DataRow]) -> Iterator[Text]:
-        """What stands for many rows of data in a row."""
-        total = sum(row.length for row in rows)
-        words = f"{plural(len(rows), 'more turn')}, {plural(total, 'byte')}"
-        yield self.frame.bar([(f"{self.glyphs.more} {words} {self.glyphs.more}", FAINT)], stroke=" ")
+    def more_data(self, row: MoreData) -> Iterator[Text]:
+        more = self.glyphs.more
+        yield self.frame.bar([(f"{more} {row.words} {more}", FAINT)], stroke=" ")
 
     def unreadable(self, row: Unreadable) -> Iterator[Text]:
         yield self.frame.line()
@@ -190,11 +159,9 @@ class _Drawing:
         yield self.frame.arrow(row.sender, label, protected=False, style=BAD, end=self.glyphs.cut)
 
     def done(self, row: Done) -> Iterator[Text]:
-        words = " handshake complete "
-        seconds = self.diagram.seconds
-        more = "" if seconds is None else f"in {milliseconds(seconds)} "
+        words, time = done_words(self.diagram)
         yield self.frame.line()
-        yield self.frame.bar([(words, f"bold {SEALED}"), (more, SEALED)])
+        yield self.frame.bar([(f" {words} ", f"bold {SEALED}"), (f"{time} " if time else "", SEALED)])
 
 
 def _secrets(diagram: Diagram, frame: Frame) -> Iterator[Text]:
@@ -209,13 +176,14 @@ def _secrets(diagram: Diagram, frame: Frame) -> Iterator[Text]:
             yield Text(f"      {line}")
 
 
-_DRAWERS: dict[type[RowType], Callable[[_Drawing, Any], Iterator[Text]]] = {
+_DRAWERS: dict[type[RowType | MoreData], Callable[[_Drawing, Any], Iterator[Text]]] = {
     MessageRow: _Drawing.message,
     CipherChange: _Drawing.cipher_change,
     KeyLine: _Drawing.keys,
     Note: _Drawing.note,
     AlertRow: _Drawing.alert,
     DataRow: _Drawing.data,
+    MoreData: _Drawing.more_data,
     SharedSecret: _Drawing.shared_secret,
     Unreadable: _Drawing.unreadable,
     Cut: _Drawing.cut,

@@ -27,8 +27,8 @@ LEAST_WIDTH = 60
 def draw(source: Trace | Diagram, *, width: int | None = 80, ascii: bool | None = None) -> RenderableType:
     """The ladder for a ``rich`` console.
 
-    ``width`` is in columns, at least 60; None fills the console. ``ascii`` draws with ASCII alone; None does so where the
-    console can't do better.
+    ``width`` is in columns, at least 60 and else no more than the console has; None fills the console.
+    ``ascii`` draws with ASCII alone; None does so where the console can't do better.
     """
     return _Drawing(_diagram(source), width, ascii)
 
@@ -57,14 +57,14 @@ class _Drawing:
         self.ascii = ascii
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        width = options.max_width if self.width is None else self.width
+        width = options.max_width if self.width is None else min(self.width, options.max_width)
         ascii_only = options.ascii_only if self.ascii is None else self.ascii
         yield from _lines(self.diagram, width, ascii_only)
 
     def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
         from rich.measure import Measurement
 
-        width = max(LEAST_WIDTH, options.max_width if self.width is None else self.width)
+        width = max(LEAST_WIDTH, min(self.width or options.max_width, options.max_width))
         return Measurement(width, width)
 
 

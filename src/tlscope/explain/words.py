@@ -10,7 +10,9 @@ import unicodedata
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-__all__ = ["LIMIT", "in_ascii", "listed", "milliseconds", "plural", "printable"]
+from rich.cells import cell_len, chop_cells
+
+__all__ = ["LIMIT", "in_ascii", "listed", "milliseconds", "plural", "printable", "wrap"]
 
 LIMIT = 200
 """Characters of one value that a drawing shows, at most."""
@@ -74,3 +76,18 @@ def in_ascii(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return replace(value, **{item.name: in_ascii(getattr(value, item.name)) for item in fields(value)})
     return value
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """``text`` in lines of at most ``width`` columns, broken between words where that is possible."""
+    lines: list[str] = []
+    line = ""
+    for word in text.split():
+        if line and cell_len(line) + 1 + cell_len(word) <= width:
+            line = f"{line} {word}"
+            continue
+        if line:
+            lines.append(line)
+        *full, line = chop_cells(word, width) or [""]
+        lines += full
+    return [*lines, line] if line or not lines else lines
