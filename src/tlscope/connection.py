@@ -109,8 +109,11 @@ class _Connection(Engine):
 
         An exception as the answer, such as what ``decision.resolve()`` raised, fails the connection with it.
         """
+        self._raise_if_failed()
         if self._driver.decision is None:
             raise Misuse("no decision is waited for")
+        if self._given_up:
+            return []
         return self._guarded(lambda: self._answer(value))
 
     # Data
@@ -119,11 +122,12 @@ class _Connection(Engine):
         """Take bytes from the peer, in any split; gives what happened, in order.
 
         Raises a ``TLSError`` where the connection fails; ``data_to_send`` then gives the alert. Once it has failed, every
-        further call raises the same error. Bytes after the peer's close_notify are ignored (RFC 8446 section 6.1).
+        further call raises the same error. Bytes after the peer's close_notify are ignored (RFC 8446 section 6.1), and
+        so is everything where ``close`` was called before the handshake was complete.
         """
         self._raise_if_failed()
         self.start()
-        if self._closed_by_peer or not data:
+        if self._closed_by_peer or self._given_up or not data:
             return []
         self._records.feed(data if type(data) is bytes else bytes(data))
         return self._guarded(self._pump)
@@ -158,6 +162,9 @@ class _Connection(Engine):
             return
         view = memoryview(data)
         view = view if view.format == "B" and view.contiguous and view.ndim == 1 else memoryview(bytes(view))
+        self._guarded(lambda: self._send_data(view))
+
+    def _send_data(self, view: memoryview) -> None:
         write = self._records.write
         assert write is not None  # noqa: S101 - the handshake left it
         limit = self._key_limit(write.record_limit)
@@ -202,7 +209,7 @@ class _Connection(Engine):
             raise Misuse("keys can be updated only while the connection is open")
         if self._established.facts.version is not ProtocolVersion.TLS1_3:
             raise Misuse("TLS 1.2 has no KeyUpdate", code="no-key-update")
-        update_keys(self._handshake, request=request_peer)
+        self._guarded(lambda: update_keys(self._handshake, request=request_peer))
 
     def export_keying_material(self, label: str | bytes, length: int, context: bytes | None = None) -> bytes:
         """``length`` bytes that only the two ends of this connection know (RFC 8446 section 7.5, RFC 5705).

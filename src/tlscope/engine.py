@@ -84,6 +84,7 @@ class Engine:
             raise
         except Exception:
             # An application's hook raised something of its own: the peer learns that it is not its fault.
+            self._records.padding = None  # it may be this one, and the alert must go out
             self._fail(TLSError("a hook of the application failed", code="hook-failed", alert=_INTERNAL_ERROR))
             raise
 
@@ -172,6 +173,8 @@ class Engine:
             self._handshake.events.append(EarlyDataReceived(content))
 
     def _receive_alert(self, content: bytes) -> None:
+        if not content and self._records.is_tls13 and self._records.read is not None:
+            raise PeerViolation(violations.EMPTY_HANDSHAKE_RECORD, received=ContentType.alert)
         try:
             alert = Alert.decode(content)
         except DecodeError as problem:
@@ -222,6 +225,11 @@ class Engine:
             self.trace(t.ChangeCipherSpecEvent("received", "keys" if meaning == "keys" else "compatibility"))
 
     # Failing
+
+    @property
+    def _given_up(self) -> bool:
+        """Whether this side closed before it could send anything: nothing it would say may follow close_notify."""
+        return self._closed_by_us and self._established is None and not self._handshake.half_rtt
 
     def _raise_if_failed(self) -> None:
         if self._error is not None:

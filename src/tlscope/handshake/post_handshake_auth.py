@@ -54,6 +54,8 @@ def request_certificate(hs: Handshake, config: ServerConfig) -> None:
 
 def answer_request(hs: Handshake, config: ClientConfig, request: CertificateRequest) -> Flow[None]:
     """Certificate*, CertificateVerify* and Finished, over the handshake and the request (section 4.4)."""
+    if not hs.may_write:
+        return  # nothing may follow this side's close_notify (section 6.1)
     auth = hs.post_handshake
     if auth is None or not request.certificate_request_context:
         raise PeerViolation(violations.BAD_REQUEST_CONTEXT)

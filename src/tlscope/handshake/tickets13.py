@@ -49,7 +49,7 @@ def _session(config: _Config, established: Established, nonce: bytes, lifetime: 
 
 def send_tickets(hs: Handshake, config: ServerConfig, established: Established) -> None:
     """After a handshake: two tickets for a new session, one for a resumed one that used one up."""
-    if config.tickets is None or not established.tickets_wanted:
+    if config.tickets is None or not established.tickets_wanted or not hs.may_write:
         return
     for number in range(1 if established.facts.resumed else config.tickets_per_handshake):
         send_ticket(hs, config, established, number)
