@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from memory import Seeded
 
+from tlscope.crypto.finite_field import prime
 from tlscope.crypto.groups import GROUPS, InvalidPublicKey
 from tlscope.crypto.randomness import SYSTEM_RANDOMNESS
 from tlscope.wire.codepoints import NamedGroup
@@ -13,6 +14,7 @@ unhex = bytes.fromhex
 
 MONTGOMERY = [NamedGroup.x25519, NamedGroup.x448]
 NIST = [NamedGroup.secp256r1, NamedGroup.secp384r1, NamedGroup.secp521r1]
+FINITE_FIELD = [NamedGroup.ffdhe2048, NamedGroup.ffdhe3072]
 HYBRID = [NamedGroup.X25519MLKEM768, NamedGroup.SecP256r1MLKEM768, NamedGroup.SecP384r1MLKEM1024]
 
 # Two private keys, their public keys, the shared secret.
@@ -72,7 +74,7 @@ def test_both_sides_agree(name: NamedGroup) -> None:
     assert group.generate().public_key != ours.public_key
 
 
-@pytest.mark.parametrize("name", GROUPS, ids=str)
+@pytest.mark.parametrize("name", [*MONTGOMERY, *NIST, *HYBRID], ids=str)
 def test_a_given_private_key_gives_the_same_key_pair(name: NamedGroup) -> None:
     group = GROUPS[name]
     one, two = Seeded("a").key_pair(group), Seeded("a").key_pair(group)
@@ -219,14 +221,44 @@ def test_a_changed_ciphertext_gives_another_secret_and_no_error(name: NamedGroup
 
 
 def test_the_group_table_is_of_its_names() -> None:
-    assert {*MONTGOMERY, *NIST, *HYBRID} == set(GROUPS)
+    assert {*MONTGOMERY, *NIST, *HYBRID, *FINITE_FIELD} == set(GROUPS)
     assert all(name == group.name for name, group in GROUPS.items())
     assert {name for name, group in GROUPS.items() if group.is_hybrid} == set(HYBRID)
 
 
 def test_a_key_pair_shows_no_private_key() -> None:
     for name, group in GROUPS.items():
-        private = Seeded("shown?").bytes(95)
-        pair = Seeded("shown?").key_pair(group)
-        assert private[:16].hex() not in repr(pair)
         assert "private" not in repr(group), name
+        if name not in FINITE_FIELD:
+            private = Seeded("shown?").bytes(95)
+            assert private[:16].hex() not in repr(Seeded("shown?").key_pair(group))
+
+
+@pytest.mark.parametrize("name", FINITE_FIELD, ids=str)
+def test_the_primes_are_rfc_7919s(name: NamedGroup) -> None:
+    bits = int(name.name.removeprefix("ffdhe"))
+    p = prime(bits)
+    assert p.bit_length() == bits
+    assert hex(p).startswith("0xffffffffffffffffadf85458a2bb4a9aafdc5620273d3cf1d8b9c583ce2d3695")
+    # RFC 7919 appendices A.1 and A.2: the last eight bytes but the ones.
+    tail = {2048: "886b423861285c97ffffffffffffffff", 3072: "25e41d2b66c62e37ffffffffffffffff"}[bits]
+    assert hex(p).endswith(tail)
+    # A safe prime, by Fermat's test to two bases.
+    for number in (p, (p - 1) // 2):
+        assert all(pow(base, number - 1, number) == 1 for base in (2, 3))
+
+
+@pytest.mark.parametrize("name", FINITE_FIELD, ids=str)
+def test_a_public_key_at_the_edge_of_a_finite_field_is_refused(name: NamedGroup) -> None:
+    # RFC 7919 section 5.1: 1 < y < p - 1.
+    group = GROUPS[name]
+    length, p = group.client_share_length, prime(int(name.name.removeprefix("ffdhe")))
+    for y in (0, 1, p - 1, p, p + 1, 2 ** (8 * length) - 1):
+        with pytest.raises(InvalidPublicKey, match="not between"):
+            group.generate().shared_secret(y.to_bytes(length, "big"))
+
+
+def test_a_finite_fields_shared_secret_is_as_long_as_the_prime() -> None:
+    # RFC 8446 section 7.4.1: leading zeros stay.
+    one, two = GROUPS[NamedGroup.ffdhe2048].generate(), GROUPS[NamedGroup.ffdhe2048].generate()
+    assert len(one.shared_secret(two.public_key)) == len(one.public_key) == 256

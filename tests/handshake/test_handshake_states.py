@@ -23,6 +23,7 @@ from tlscope import (
 )
 from tlscope import trace as t
 from tlscope.crypto.groups import GROUPS
+from tlscope.crypto.randomness import SYSTEM_RANDOMNESS
 from tlscope.wire.codepoints import ContentType
 from tlscope.wire.handshake import Certificate
 
@@ -122,8 +123,9 @@ def test_a_few_combinations_visit_every_state(role: str) -> None:
 def test_the_way_is_the_same_with_every_group(group: NamedGroup, retried: bool) -> None:
     other = NamedGroup.x25519 if group is not NamedGroup.x25519 else NamedGroup.secp256r1
     sinks = Trace(), Trace()
-    client = client_config(groups=(other, group), key_shares=(other if retried else group,))
-    pair = Pair(client, server_config(groups=(group,)), client_trace=sinks[0], server_trace=sinks[1]).done()
+    seeded = {} if "ffdhe" not in group.name else {"randomness": SYSTEM_RANDOMNESS}
+    client = client_config(**seeded, groups=(other, group), key_shares=(other if retried else group,))
+    pair = Pair(client, server_config(**seeded, groups=(group,)), client_trace=sinks[0], server_trace=sinks[1]).done()
     assert pair.client.facts is not None
     assert pair.client.facts.group is group
     assert pair.client.facts.hello_retry_request == retried

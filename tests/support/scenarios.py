@@ -10,7 +10,6 @@ from certificates import client_identity
 from puppet import Recording, record
 
 from tlscope import ClientAuth, NamedGroup
-from tlscope.crypto.groups import GROUPS
 
 X25519, P256 = NamedGroup.x25519, NamedGroup.secp256r1
 
@@ -45,9 +44,6 @@ ALPN: dict[str, tuple[Settings, Settings]] = {
     "no protocol": ({}, {}),
     "protocol": ({"alpn": ("h2", "http/1.1")}, {"alpn": ("http/1.1",)}),
 }
-
-DETERMINISTIC_GROUPS = [name for name, group in GROUPS.items() if not group.is_hybrid]
-"""A hybrid's server draws its secret inside the library, so its handshakes can't be had again."""
 
 COMBINATIONS = ["; ".join(names) for names in product(AUTHENTICATION, RETRY, COMPATIBILITY, ALPN)]
 """Every combination, by name."""

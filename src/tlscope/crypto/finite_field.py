@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from cryptography.hazmat.primitives.asymmetric import dh
+from cryptography.utils import CryptographyDeprecationWarning
+
+with warnings.catch_warnings():
+    # These groups are off unless asked for; whoever asks needs no warning on standard error at each handshake.
+    warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+    from cryptography.hazmat.primitives.asymmetric.dh import DHParameterNumbers, DHPublicNumbers
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric import dh
 
 __all__ = ["LENGTHS", "exchange", "generate", "prime"]
 
@@ -33,7 +43,7 @@ def _e_times_power_of_two(power: int) -> int:
 
 @lru_cache(maxsize=4)
 def _parameters(bits: int) -> dh.DHParameters:
-    return dh.DHParameterNumbers(prime(bits), 2).parameters()
+    return DHParameterNumbers(prime(bits), 2).parameters()
 
 
 def generate(bits: int) -> dh.DHPrivateKey:
@@ -51,5 +61,5 @@ def exchange(key: dh.DHPrivateKey, peer: bytes, bits: int) -> bytes:
     y = int.from_bytes(peer, "big")
     if not 1 < y < prime(bits) - 1:
         raise ValueError("it is not between 1 and p - 1")
-    numbers = dh.DHPublicNumbers(y, dh.DHParameterNumbers(prime(bits), 2))
+    numbers = DHPublicNumbers(y, DHParameterNumbers(prime(bits), 2))
     return key.exchange(numbers.public_key()).rjust(LENGTHS[bits], b"\0")
