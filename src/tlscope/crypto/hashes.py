@@ -8,9 +8,40 @@ from dataclasses import dataclass
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
 
-__all__ = ["SHA256", "SHA384", "SHA512", "Hash", "equal"]
+__all__ = ["SHA256", "SHA384", "SHA512", "Hash", "KeyedHash", "equal"]
+
+
+class KeyedHash:
+    """HMAC (RFC 2104) with its key: setting the key costs as much as two digests, so it is set once for all of them."""
+
+    __slots__ = ("_keyed",)
+
+    def __init__(self, algorithm: hashes.HashAlgorithm, key: bytes) -> None:
+        self._keyed = HMAC(key, algorithm)
+
+    def digest(self, data: bytes) -> bytes:
+        """HMAC of ``data``."""
+        running = self._keyed.copy()
+        running.update(data)
+        return running.finalize()
+
+    def expand(self, info: bytes, length: int) -> bytes:
+        """HKDF-Expand (RFC 5869 section 2.3) with this key as the PRK, to at most 255 times the hash's length."""
+        running = self._keyed.copy()
+        running.update(info + b"\1")
+        output = block = running.finalize()
+        counter = 1
+        while len(output) < length:
+            counter += 1
+            block = self.digest(block + info + counter.to_bytes(1, "big"))
+            output += block
+        return output[:length]
+
+    def __repr__(self) -> str:
+        return "<KeyedHash (key redacted)>"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,6 +63,10 @@ class Hash:
     def hmac(self, key: bytes, data: bytes) -> bytes:
         """HMAC (RFC 2104)."""
         return hmac.digest(key, data, self.name)
+
+    def keyed(self, key: bytes) -> KeyedHash:
+        """HMAC with a key that serves more than once."""
+        return KeyedHash(self.algorithm, key)
 
     def extract(self, salt: bytes, key_material: bytes) -> bytes:
         """HKDF-Extract (RFC 5869 section 2.2)."""

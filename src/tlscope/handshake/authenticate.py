@@ -65,7 +65,7 @@ def choose_server_identity(
     authorities = ext.get(x.CERTIFICATE_AUTHORITIES) or ()
     cert_schemes = ext.get(x.SIGNATURE_ALGORITHMS_CERT) or ext.get(x.SIGNATURE_ALGORITHMS) or ()
 
-    def choose() -> Identity:
+    def choose(decision: ChooseServerIdentity) -> Identity:
         if config.choose_identity is not None:
             chosen = config.choose_identity(decision)
             if chosen is not None:

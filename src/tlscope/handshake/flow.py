@@ -83,7 +83,7 @@ class ChooseServerIdentity(Decision["Identity"]):
         signature_schemes: tuple[SignatureScheme, ...],
         certificate_authorities: tuple[bytes, ...],
         alpn: tuple[bytes, ...],
-        choose: Callable[[], Identity],
+        choose: Callable[[ChooseServerIdentity], Identity],
     ) -> None:
         self.server_name = server_name
         self.signature_schemes = signature_schemes
@@ -93,7 +93,7 @@ class ChooseServerIdentity(Decision["Identity"]):
 
     def resolve(self) -> Identity:
         """The identity that fits best."""
-        return self._choose()
+        return self._choose(self)
 
 
 class ChooseClientIdentity(Decision["Identity | None"]):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..crypto.cipher_suites import Suite
-from ..crypto.hashes import Hash
+from ..crypto.hashes import Hash, KeyedHash
 
 __all__ = ["VERIFY_DATA_LENGTH", "ConnectionKeys", "MasterSecret12", "prf"]
 
@@ -13,11 +13,14 @@ VERIFY_DATA_LENGTH = 12
 
 def prf(hash: Hash, secret: bytes, label: bytes, seed: bytes, length: int) -> bytes:
     """PRF(secret, label, seed) to ``length`` bytes: P_hash with the cipher suite's hash (RFC 5246 section 5)."""
-    seed = label + seed
+    return _p_hash(hash.keyed(secret), label + seed, length)
+
+
+def _p_hash(keyed: KeyedHash, seed: bytes, length: int) -> bytes:
     output, a = b"", seed
     while len(output) < length:
-        a = hash.hmac(secret, a)
-        output += hash.hmac(secret, a + seed)
+        a = keyed.digest(a)
+        output += keyed.digest(a + seed)
     return output[:length]
 
 
@@ -38,11 +41,12 @@ class ConnectionKeys:
 class MasterSecret12:
     """The master secret of 48 bytes, and all that comes from it."""
 
-    __slots__ = ("_randoms", "_reversed", "_secret", "_suite")
+    __slots__ = ("_keyed", "_randoms", "_reversed", "_secret", "_suite")
 
     def __init__(self, suite: Suite, secret: bytes, client_random: bytes, server_random: bytes) -> None:
         self._suite = suite
         self._secret = secret
+        self._keyed = suite.hash.keyed(secret)
         self._randoms = client_random + server_random
         self._reversed = server_random + client_random
 
@@ -69,20 +73,19 @@ class MasterSecret12:
         """The key block, cut up (RFC 5246 section 6.3)."""
         aead = self._suite.aead
         iv_length = 12 - aead.explicit_nonce
-        block = prf(self._suite.hash, self._secret, b"key expansion", self._reversed, 2 * (aead.key_length + iv_length))
+        block = _p_hash(self._keyed, b"key expansion" + self._reversed, 2 * (aead.key_length + iv_length))
         return ConnectionKeys(block, aead.key_length, iv_length)
 
     def finished(self, sender: str, transcript_hash: bytes) -> bytes:
         """verify_data of the Finished of ``client`` or ``server`` (RFC 5246 section 7.4.9)."""
-        label = sender.encode() + b" finished"
-        return prf(self._suite.hash, self._secret, label, transcript_hash, VERIFY_DATA_LENGTH)
+        return _p_hash(self._keyed, sender.encode() + b" finished" + transcript_hash, VERIFY_DATA_LENGTH)
 
     def export(self, label: bytes, context: bytes | None, length: int) -> bytes:
         """Keying material (RFC 5705 section 4); no context and an empty one are not the same here."""
         seed = self._randoms
         if context is not None:
             seed += len(context).to_bytes(2, "big") + context
-        return prf(self._suite.hash, self._secret, label, seed, length)
+        return _p_hash(self._keyed, label + seed, length)
 
     def __repr__(self) -> str:
         return "<MasterSecret12 (redacted)>"

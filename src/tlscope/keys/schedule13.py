@@ -25,14 +25,14 @@ __all__ = [
 
 
 @lru_cache(maxsize=256)
-def _label(length: int, label: bytes) -> bytes:
+def _label(length: int, label: bytes, context_length: int) -> bytes:
     full = b"tls13 " + label
-    return length.to_bytes(2, "big") + len(full).to_bytes(1, "big") + full
+    return b"%b%c%b%c" % (length.to_bytes(2, "big"), len(full), full, context_length)
 
 
 def expand_label(hash: Hash, secret: bytes, label: bytes, context: bytes, length: int) -> bytes:
     """HKDF-Expand-Label (section 7.1) to ``length`` bytes."""
-    return hash.expand(secret, b"%b%c%b" % (_label(length, label), len(context), context), length)
+    return hash.expand(secret, _label(length, label, len(context)) + context, length)
 
 
 @lru_cache(maxsize=8)
@@ -45,21 +45,28 @@ def _early_without_psk(hash: Hash) -> bytes:
     return hash.extract(bytes(hash.length), bytes(hash.length))
 
 
-class _Stage:
-    __slots__ = ("_hash", "_secret")
+@lru_cache(maxsize=8)
+def _derived_without_psk(hash: Hash) -> bytes:
+    return expand_label(hash, _early_without_psk(hash), b"derived", _empty_digest(hash), hash.length)
 
-    def __init__(self, hash: Hash, secret: bytes) -> None:
+
+class _Stage:
+    __slots__ = ("_hash", "_keyed", "_secret")
+
+    def __init__(self, hash: Hash, secret: bytes, *, lasting: bool = False) -> None:
         self._hash = hash
         self._secret = secret
+        # A secret of the handshake leads to three others or more at once; one that stays with the connection may never
+        # again, and a key that is set takes a kilobyte.
+        self._keyed = None if lasting else hash.keyed(secret)
 
     def _derive(self, label: bytes, transcript_hash: bytes) -> bytes:
-        return expand_label(self._hash, self._secret, label, transcript_hash, self._hash.length)
+        """Derive-Secret (section 7.1), whose messages are hashed already."""
+        keyed, length = self._keyed or self._hash.keyed(self._secret), self._hash.length
+        return keyed.expand(_label(length, label, len(transcript_hash)) + transcript_hash, length)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} (redacted)>"
-
-    def _next_salt(self) -> bytes:
-        return self._derive(b"derived", _empty_digest(self._hash))
 
 
 class TrafficKeys:
@@ -80,8 +87,8 @@ class TrafficSecret(_Stage):
 
     __slots__ = ("_suite",)
 
-    def __init__(self, suite: Suite, secret: bytes) -> None:
-        super().__init__(suite.hash, secret)
+    def __init__(self, suite: Suite, secret: bytes, *, lasting: bool = True) -> None:
+        super().__init__(suite.hash, secret, lasting=lasting)
         self._suite = suite
 
     @property
@@ -96,8 +103,11 @@ class TrafficSecret(_Stage):
 
     def keys(self) -> TrafficKeys:
         """Key and IV (section 7.3)."""
-        key = expand_label(self._hash, self._secret, b"key", b"", self._suite.aead.key_length)
-        return TrafficKeys(key, expand_label(self._hash, self._secret, b"iv", b"", 12))
+        keyed, length = self._keyed or self._hash.keyed(self._secret), self._suite.aead.key_length
+        return TrafficKeys(
+            keyed.expand(_label(length, b"key", 0), length),
+            keyed.expand(_label(12, b"iv", 0), 12),
+        )
 
     def updated(self) -> TrafficSecret:
         """application_traffic_secret_N+1 (section 7.2)."""
@@ -111,11 +121,12 @@ class TrafficSecret(_Stage):
 class EarlySecret(_Stage):
     """From the PSK, or from zeros."""
 
-    __slots__ = ()
+    __slots__ = ("_without_psk",)
 
     def __init__(self, hash: Hash, psk: bytes | None = None) -> None:
         secret = _early_without_psk(hash) if psk is None else hash.extract(bytes(hash.length), psk)
-        super().__init__(hash, secret)
+        super().__init__(hash, secret, lasting=psk is None)
+        self._without_psk = psk is None
 
     def binder(self, label: bytes, transcript_hash: bytes) -> bytes:
         """A PSK binder (section 4.2.11.2). ``label`` is ``res binder``, ``ext binder`` or ``imp binder``."""
@@ -134,7 +145,10 @@ class EarlySecret(_Stage):
     def handshake(self, suite: Suite, shared_secret: bytes | None) -> HandshakeSecret:
         """The next stage, with the (EC)DHE secret, or None in a PSK-only handshake."""
         material = bytes(self._hash.length) if shared_secret is None else shared_secret
-        return HandshakeSecret(suite, self._hash.extract(self._next_salt(), material))
+        # Without a PSK the salt is the same in every handshake.
+        hash = self._hash
+        salt = _derived_without_psk(hash) if self._without_psk else self._derive(b"derived", _empty_digest(hash))
+        return HandshakeSecret(suite, hash.extract(salt, material))
 
 
 class HandshakeSecret(_Stage):
@@ -148,15 +162,16 @@ class HandshakeSecret(_Stage):
 
     def client_traffic(self, transcript_hash: bytes) -> TrafficSecret:
         """client_handshake_traffic_secret, over ClientHello...ServerHello."""
-        return TrafficSecret(self._suite, self._derive(b"c hs traffic", transcript_hash))
+        return TrafficSecret(self._suite, self._derive(b"c hs traffic", transcript_hash), lasting=False)
 
     def server_traffic(self, transcript_hash: bytes) -> TrafficSecret:
         """server_handshake_traffic_secret, over ClientHello...ServerHello."""
-        return TrafficSecret(self._suite, self._derive(b"s hs traffic", transcript_hash))
+        return TrafficSecret(self._suite, self._derive(b"s hs traffic", transcript_hash), lasting=False)
 
     def master(self) -> MasterSecret:
         """The next stage."""
-        return MasterSecret(self._suite, self._hash.extract(self._next_salt(), bytes(self._hash.length)))
+        salt = self._derive(b"derived", _empty_digest(self._hash))
+        return MasterSecret(self._suite, self._hash.extract(salt, bytes(self._hash.length)))
 
 
 class MasterSecret(_Stage):
@@ -194,6 +209,9 @@ class ExporterSecret(_Stage):
     """What exporters start from (section 7.5)."""
 
     __slots__ = ()
+
+    def __init__(self, hash: Hash, secret: bytes) -> None:
+        super().__init__(hash, secret, lasting=True)
 
     @property
     def secret(self) -> bytes:
