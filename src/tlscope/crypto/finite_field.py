@@ -1,4 +1,7 @@
-"""Finite-field groups (RFC 7919): Diffie-Hellman modulo a safe prime, for peers that have no curve."""
+"""Finite-field groups (RFC 7919): Diffie-Hellman modulo a safe prime, for peers that have no curve.
+
+``cryptography`` has deprecated them and says so once to whoever configures one; they are in no default.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ with warnings.catch_warnings():
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric import dh
 
-__all__ = ["LENGTHS", "exchange", "generate", "prime"]
+__all__ = ["LENGTHS", "exchange", "from_private", "generate", "prime", "public_bytes"]
 
 # RFC 7919 appendix A: the prime of b bits is 2^b - 2^(b-64) + (floor(2^(b-130) * e) + X) * 2^64 - 1, with these X.
 _X = {2048: 560316, 3072: 2625351}
@@ -49,6 +52,13 @@ def _parameters(bits: int) -> dh.DHParameters:
 def generate(bits: int) -> dh.DHPrivateKey:
     """A fresh private key."""
     return _parameters(bits).generate_private_key()
+
+
+def from_private(data: bytes, bits: int) -> dh.DHPrivateKey:
+    """The private key with this big-endian exponent, for known-answer tests."""
+    x = int.from_bytes(data, "big")
+    numbers = dh.DHPublicNumbers(pow(2, x, prime(bits)), dh.DHParameterNumbers(prime(bits), 2))
+    return dh.DHPrivateNumbers(x, numbers).private_key()
 
 
 def public_bytes(key: dh.DHPrivateKey, bits: int) -> bytes:
