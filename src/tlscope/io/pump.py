@@ -221,7 +221,8 @@ class Pump:
     def _send_last(self, seconds: float) -> None:
         """Send what is left and end this direction, in so many seconds at most."""
         deadline = deadline_in(seconds)
-        if self._sending.acquire(timeout=seconds):
+        # Even in no time: a thread that is about to send our last words needs a moment to do so.
+        if self._sending.acquire(timeout=max(seconds, 0.05)):
             try:
                 with suppress(OSError, TLSError):
                     self._push(deadline)
