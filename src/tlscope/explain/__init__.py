@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from .mermaid import to_mermaid
 from .model import Diagram
+from .svg import to_svg
 from .text import draw, to_text
 
-__all__ = ["Diagram", "draw", "to_text"]
+__all__ = ["Diagram", "draw", "to_mermaid", "to_svg", "to_text"]

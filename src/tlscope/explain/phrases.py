@@ -14,6 +14,7 @@ from .words import milliseconds, plural, wrap
 __all__ = [
     "MoreData",
     "Phrase",
+    "description",
     "detail_phrases",
     "done_words",
     "key_words",
@@ -72,6 +73,13 @@ def listing(items: Sequence[str], room: int) -> str:
 def name_of(line: Lifeline) -> str:
     """The name to write at a lifeline."""
     return line.name or _NAMELESS[line.side]
+
+
+def description(diagram: Diagram) -> str:
+    """The diagram in a sentence or two, for those who can't see it."""
+    steps = ", ".join(f"{step.number} {step.title}" for step in diagram.steps)
+    failure = "" if diagram.failure is None else f". Failed: {diagram.failure.sentence}"
+    return f"{steps or 'Nothing was said'}{failure}"
 
 
 def detail_phrases(details: Sequence[Detail], width: int) -> Iterator[Phrase]:
