@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command import Files, Result, tlscope
+from command import Files, Result, invoke, tlscope
 
 from tlscope import (
     AlertDescription,
@@ -58,7 +58,7 @@ def plain_server(talk: Callable[[socket.socket], object]) -> Iterator[str]:
 
 def connect(where: str, *arguments: object) -> tuple[Result, dict[str, Any]]:
     """Both forms of output, which must agree."""
-    result = tlscope("connect", where, *arguments, "--wait", "0.3", "--json")
+    result = invoke("connect", where, *arguments, "--wait", "0.3", "--json")
     document = json.loads(result.stdout)
     assert document["exit_code"] == result.code
     return result, document
@@ -71,6 +71,7 @@ def only(text: str) -> str:
 def test_what_the_codes_are() -> None:
     assert {int(code): text.partition(":")[0] for code, text in EXIT_CODES.items()} == {
         0: "all went well",
+        1: "a defect of tlscope itself",
         2: "the command line, a file or a setting can't work",
         3: "the network",
         4: "we refused the peer",
@@ -101,8 +102,11 @@ def test_what_the_codes_are() -> None:
         (["localhost", "--keylog", "nowhere/keys"], "the key log can't be written"),
     ],
 )
-def test_2_the_command_line_or_a_file(arguments: list[str], says: str, tmp_path: Path) -> None:
-    result = tlscope("connect", *arguments, cwd=tmp_path)
+def test_2_the_command_line_or_a_file(
+    arguments: list[str], says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = invoke("connect", *arguments)
     assert result.code == 2
     assert says in only(result.stderr)
     assert result.stderr.startswith("tlscope connect: ")
@@ -241,7 +245,7 @@ def test_6_where_we_find_it_out_ourselves() -> None:
 
 def test_a_failure_draws_what_happened_up_to_it(files: Files) -> None:
     with server(files) as where:
-        result = tlscope("connect", where, *files.trust, "--server-name", "example.org")
+        result = invoke("connect", where, *files.trust, "--server-name", "example.org")
     assert result.code == 4
     assert "ClientHello" in result.stderr
     assert "alert" in result.stderr.lower()
@@ -257,7 +261,7 @@ def test_handshake_failure_means_a_missing_certificate_to_one_who_was_asked_for_
 
 def test_an_unforeseen_error_is_one_sentence() -> None:
     found = report(ZeroDivisionError("division by zero"))
-    assert found.code is ExitCode.USAGE
+    assert found.code is ExitCode.DEFECT
     assert "ZeroDivisionError: division by zero" in found.what
     assert "report it" in found.advice
     assert report(ValueError()).what.endswith("ValueError")

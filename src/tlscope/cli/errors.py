@@ -36,6 +36,7 @@ class ExitCode(IntEnum):
     """What ``tlscope`` exits with."""
 
     OK = 0
+    DEFECT = 1
     USAGE = 2
     NETWORK = 3
     REFUSED_PEER = 4
@@ -47,6 +48,7 @@ class ExitCode(IntEnum):
 
 EXIT_CODES: dict[ExitCode, str] = {
     ExitCode.OK: "all went well",
+    ExitCode.DEFECT: "a defect of tlscope itself",
     ExitCode.USAGE: "the command line, a file or a setting can't work",
     ExitCode.NETWORK: "the network: no connection, no answer in time, or it was cut",
     ExitCode.REFUSED_PEER: "we refused the peer: its certificate, or a rule that it broke",
@@ -98,9 +100,7 @@ def report(error: BaseException, situation: Situation | None = None) -> Report:
     if isinstance(error, OSError):
         return Report(ExitCode.NETWORK, _reason(error))
     fault = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return Report(
-        ExitCode.USAGE, f"tlscope failed unexpectedly: {fault}", "This is a defect of tlscope; please report it."
-    )
+    return Report(ExitCode.DEFECT, f"tlscope failed: {fault}", "This should not happen: please report it.")
 
 
 def network_error(error: OSError, doing: str) -> NetworkError:

@@ -71,6 +71,8 @@ class Directory:
                     return _listing(descriptor, parts)
                 os.close(descriptor)
                 descriptor, parts, status = index, [*parts, "index.html"], os.fstat(index)
+            elif target.partition("?")[0].endswith("/"):
+                return error(HTTPStatus.NOT_FOUND, _NOT_FOUND)
             if not stat.S_ISREG(status.st_mode):
                 return error(HTTPStatus.NOT_FOUND, _NOT_FOUND)
             response = _file(descriptor, parts[-1], status.st_size)
