@@ -137,6 +137,11 @@ def select_psk(hs: Handshake, config: ServerConfig, hello: ClientHello, suite: S
         raise PeerViolation(
             violations.MISSING_EXTENSION, message="ClientHello", extension=x.PSK_KEY_EXCHANGE_MODES.type
         )
+    if not (with_key_exchange(hello) or alone(config, hello)):
+        hs.note(
+            "resumption", "declined", "the two sides have no way to use a PSK in common", rfc="RFC 8446 section 4.2.9"
+        )
+        return None
     for index, identity in enumerate(offered.identities[:MAX_IDENTITIES]):
         try:
             selected = _known(hs, config, identity, index, suite)
@@ -186,6 +191,13 @@ def _open_ticket(hs: Handshake, config: ServerConfig, offered: PskIdentity, suit
     return session, abs(claimed - (now - session.issued_at)) <= config.early_data_window
 
 
-def offers_mode(hello: ClientHello, mode: PskKeyExchangeMode) -> bool:
-    """Whether the client can use a PSK in this way (section 4.2.9)."""
-    return mode in (hello.extensions.get(x.PSK_KEY_EXCHANGE_MODES) or ())
+def with_key_exchange(hello: ClientHello) -> bool:
+    """Whether the client can use a PSK together with (EC)DHE (psk_dhe_ke, section 4.2.9)."""
+    modes = hello.extensions.get(x.PSK_KEY_EXCHANGE_MODES) or ()
+    return PskKeyExchangeMode.psk_dhe_ke in modes and x.KEY_SHARES.type in hello.extensions
+
+
+def alone(config: ServerConfig, hello: ClientHello) -> bool:
+    """Whether both sides would use a PSK without (EC)DHE (psk_ke, section 4.2.9)."""
+    modes = hello.extensions.get(x.PSK_KEY_EXCHANGE_MODES) or ()
+    return config.psk_without_key_exchange and PskKeyExchangeMode.psk_ke in modes

@@ -14,7 +14,7 @@ from ..errors import PeerViolation
 from ..events import ConnectionFacts
 from ..keys.schedule13 import EarlySecret, HandshakeSecret, TrafficSecret
 from ..wire import extensions as x
-from ..wire.codepoints import ExtensionType, NamedGroup, ProtocolVersion, PskKeyExchangeMode, SignatureScheme
+from ..wire.codepoints import ExtensionType, NamedGroup, ProtocolVersion, SignatureScheme
 from ..wire.extensions import Extensions, KeyShareEntry
 from ..wire.handshake import (
     HELLO_RETRY_REQUEST_RANDOM,
@@ -35,7 +35,7 @@ from .early_data import judge_early_data
 from .established import Established
 from .flow import Flow
 from .hello import check_answers, check_retried_hello, required
-from .psk import Selected, offers_mode, select_psk
+from .psk import Selected, select_psk, with_key_exchange
 from .record_size import answer_items
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def server_handshake_13(hs: Handshake, config: ServerConfig, hello: ClientHello)
         facts,
         exporter,
         resumption,
-        tickets_wanted=offers_mode(hello, PskKeyExchangeMode.psk_dhe_ke) and identity is not None,
+        tickets_wanted=with_key_exchange(hello) and identity is not None,
         session_created_at=None if session is None else session.created_at,
         post_handshake_auth=ExtensionType.post_handshake_auth in hello.extensions and config.trust is not None,
     )
@@ -181,14 +181,9 @@ def choose_group(
     hs: Handshake, config: ServerConfig, hello: ClientHello, selected: Selected | None
 ) -> NamedGroup | None:
     """The group of the key exchange (section 4.2.8); None where a PSK does without one (section 4.2.9)."""
-    if selected is not None and not (
-        offers_mode(hello, PskKeyExchangeMode.psk_dhe_ke) and ExtensionType.key_share in hello.extensions
-    ):
-        if config.psk_without_key_exchange and offers_mode(hello, PskKeyExchangeMode.psk_ke):
-            hs.note("group", "none", "the client has a PSK and no key share, and psk_without_key_exchange allows it")
-            return None
-        if ExtensionType.key_share not in hello.extensions:
-            raise PeerViolation(violations.MISSING_EXTENSION, message="ClientHello", extension=ExtensionType.key_share)
+    if selected is not None and not with_key_exchange(hello):
+        hs.note("group", "none", "the client has a PSK and no key share, and psk_without_key_exchange allows it")
+        return None
     required("ClientHello", hello.extensions, x.KEY_SHARES)
     offered = hello.extensions.get(x.SUPPORTED_GROUPS) or ()
     group = negotiate.group(offered, shared_groups(hello), config.groups)
@@ -263,6 +258,9 @@ def answer_hello(
     """Send ServerHello, with a key share and the chosen PSK; gives the handshake secret (sections 4.1.3 and 7.1)."""
     items: list[tuple[int, bytes]] = []
     shared_secret: bytes | None = None
+    if group is None and selected is None:
+        # The PSK that stood for a key exchange is gone from the second hello: nothing secret would be left.
+        raise PeerViolation(violations.MISSING_EXTENSION, message="ClientHello", extension=ExtensionType.key_share)
     if group is not None:
         share = next(one for one in hello.extensions.get(x.KEY_SHARES) or () if one.group == group)
         try:
