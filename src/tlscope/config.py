@@ -130,6 +130,8 @@ class _Config:
     """Key-exchange groups in order of preference."""
     signature_schemes: Sequence[SignatureScheme] = DEFAULT_SIGNATURE_SCHEMES
     """What the peer may sign the handshake with, and what this side may, in order of preference."""
+    signing_schemes: Sequence[SignatureScheme] | None = None
+    """What this side may sign with, in order of preference, where that is not the same list; None: it is."""
     external_psks: Sequence[ExternalPsk] = ()
     """Keys that both sides know already (RFC 8446 section 2.2); they stand in for certificates, TLS 1.3 only."""
     psk_without_key_exchange: bool = False
@@ -177,6 +179,9 @@ class _Config:
         self._check_versions()
         self._check_known("groups", self.groups, GROUPS)
         self._check_known("signature_schemes", self.signature_schemes, SCHEMES)
+        if self.signing_schemes is not None:
+            object.__setattr__(self, "signing_schemes", tuple(self.signing_schemes))
+            self._check_known("signing_schemes", self.signing_schemes, SCHEMES)
         for protocol in self.alpn:
             if not 1 <= len(protocol.encode()) <= 255:
                 raise ConfigError(f"the ALPN protocol {protocol!r} must have 1 to 255 bytes", code="bad-alpn")
@@ -226,6 +231,16 @@ class _Config:
     def signature_schemes_13(self) -> tuple[SignatureScheme, ...]:
         """The schemes that a TLS 1.3 handshake may be signed with: RSASSA-PKCS1-v1_5 is not among them."""
         return tuple(scheme for scheme in self.signature_schemes if SCHEMES[scheme].in_tls13)
+
+    @cached_property
+    def signing_schemes_12(self) -> tuple[SignatureScheme, ...]:
+        """What this side may sign a TLS 1.2 handshake with."""
+        return tuple(self.signature_schemes if self.signing_schemes is None else self.signing_schemes)
+
+    @cached_property
+    def signing_schemes_13(self) -> tuple[SignatureScheme, ...]:
+        """What this side may sign a TLS 1.3 handshake with."""
+        return tuple(scheme for scheme in self.signing_schemes_12 if SCHEMES[scheme].in_tls13)
 
     @cached_property
     def suites_13(self) -> tuple[CipherSuite, ...]:

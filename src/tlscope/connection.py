@@ -199,6 +199,13 @@ class _Connection(Engine):
         if self.trace is not None:
             self.trace(t.Closed("sent", "close_notify"))
 
+    def abort(self, description: AlertDescription = AlertDescription.internal_error) -> None:
+        """Give the connection up: queue this fatal alert, after which nothing can be sent or received.
+
+        For what only the application can judge, such as ``access_denied`` for a peer who is who it says it is.
+        """
+        self._fail(TLSError("the application gave the connection up", code="aborted", alert=description))
+
     def update_keys(self, *, request_peer: bool = False) -> None:
         """Change the sending keys (RFC 8446 section 4.6.3), and have the peer change its own with ``request_peer``.
 

@@ -170,6 +170,8 @@ def judge(
     chain: tuple[bytes, ...],
     ocsp_response: bytes | None = None,
     key_usage: str = "digitalSignature",
+    *,
+    resumed: bool = False,
 ) -> Flow[Peer]:
     """The verdict on a chain, and its leaf's key. Raises ``CertificateRejected`` or ``PeerViolation``."""
     whose = other(hs.role)
@@ -184,7 +186,7 @@ def judge(
         return verifier.verify(chain, name, ocsp_response=ocsp_response, key_usage=key_usage)
 
     try:
-        verified = yield from hs.decide(VerifyPeer(chain, name, verify))
+        verified = yield from hs.decide(VerifyPeer(chain, name, verify, resumed=resumed))
         if verified is not None and hs.config.on_verified is not None:
             hs.config.on_verified(verified)
     except TLSError as problem:
@@ -304,4 +306,4 @@ def usable_schemes(request: CertificateRequest, config: Any) -> tuple[SignatureS
         raise PeerViolation(
             violations.MISSING_EXTENSION, message="CertificateRequest", extension="signature_algorithms"
         )
-    return tuple(scheme for scheme in config.signature_schemes_13 if scheme in offered)
+    return tuple(scheme for scheme in config.signing_schemes_13 if scheme in offered)

@@ -229,7 +229,7 @@ def choose_identity(
 ) -> Flow[tuple[Identity | None, str | None, SignatureScheme | None]]:
     """The certificate to show, the reason where there is none, and the scheme to prove its key with (7.4.6)."""
     types = request.certificate_types
-    usable = tuple(one for one in config.signature_schemes if one in request.signature_algorithms)
+    usable = tuple(one for one in config.signing_schemes_12 if one in request.signature_algorithms)
     fitting = tuple(
         scheme
         for scheme in usable
@@ -321,7 +321,7 @@ def resumed_session(offer: Offer, hello: ServerHello, agreed: Agreed) -> Session
 def resume(hs: Handshake, config: ClientConfig, session: Session, agreed: Agreed) -> Flow[Established]:
     """The abbreviated handshake of RFC 5246 figure 2."""
     hs.note("resumption", "resumed", "the server knows the session", rfc="RFC 5246 section 7.3")
-    peer = yield from authenticate.judge(hs, config.verifier, session.peer_chain)
+    peer = yield from authenticate.judge(hs, config.verifier, session.peer_chain, resumed=True)
     master = MasterSecret12(agreed.suite, session.secret, hs.client_random, agreed.server_random)
     hs.reveal("CLIENT_RANDOM", master.secret, "the session")
     keys = master.keys()

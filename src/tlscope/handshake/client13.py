@@ -172,7 +172,7 @@ def resume_with(hs: Handshake, config: ClientConfig, psk: Psk) -> Flow[Server]:
     identity = next((one for one in config.identities if one.fingerprint == session.identity), None)
     if not session.peer_chain:
         return Server(identity=identity)
-    peer = yield from authenticate.judge(hs, config.verifier, session.peer_chain)
+    peer = yield from authenticate.judge(hs, config.verifier, session.peer_chain, resumed=True)
     return Server(peer, session.peer_signature_scheme, identity=identity)
 
 
@@ -339,7 +339,7 @@ def show_certificate(hs: Handshake, config: ClientConfig, request: CertificateRe
     if identity is None:
         hs.send(Certificate((), context))
         return Shown(refusal=why)
-    scheme = negotiate.signature_scheme(offered, identity.schemes, tuple(config.signature_schemes_13))
+    scheme = negotiate.signature_scheme(offered, identity.schemes, config.signing_schemes_13)
     hs.note("signature_scheme", scheme.value, scheme.why, offered, identity.schemes)
     staple = x.STATUS_PROMISED.type in request.extensions
     message = authenticate.certificate_message(identity, context, staple=staple)

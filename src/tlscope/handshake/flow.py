@@ -132,16 +132,26 @@ class Sign(Decision[bytes]):
 
 
 class VerifyPeer(Decision["VerifiedPeer | None"]):
-    """The verdict on the peer's chain. An answer other than ``resolve()``'s replaces the whole verification."""
+    """The verdict on the peer's chain. An answer other than ``resolve()``'s replaces the whole verification.
 
-    __slots__ = ("_verify", "chain", "server_name")
+    ``resumed`` says that the chain was shown, and judged, when the session began that is now to be resumed; a server
+    that is answered with ``CertificateRejected`` then goes on with a full handshake.
+    """
+
+    __slots__ = ("_verify", "chain", "resumed", "server_name")
 
     def __init__(
-        self, chain: tuple[bytes, ...], server_name: str | None, verify: Callable[[], VerifiedPeer | None]
+        self,
+        chain: tuple[bytes, ...],
+        server_name: str | None,
+        verify: Callable[[], VerifiedPeer | None],
+        *,
+        resumed: bool = False,
     ) -> None:
         self.chain = chain
         self.server_name = server_name
         self._verify = verify
+        self.resumed = resumed
 
     def resolve(self) -> VerifiedPeer | None:
         """Verify as configured. Raises ``CertificateRejected``."""

@@ -6,7 +6,7 @@ nothing else.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from .. import violations
@@ -21,6 +21,7 @@ from ..wire import extensions as x
 from ..wire.codepoints import ProtocolVersion, PskKeyExchangeMode
 from ..wire.extensions import OfferedPsks, PskIdentity
 from ..wire.handshake import ClientHello, ServerHello
+from .flow import Flow
 from .resumption12 import decode_session, judge_again
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ class Selected:
     age_is_fresh: bool = False
 
 
-def select_psk(hs: Handshake, config: ServerConfig, hello: ClientHello, suite: Suite) -> Selected | None:
+def select_psk(hs: Handshake, config: ServerConfig, hello: ClientHello, suite: Suite) -> Flow[Selected | None]:
     """The first PSK that the server knows and that may be used, its binder checked; None for a full handshake.
 
     An unknown or stale one is no error, and the reason is in the trace; a wrong binder is one (section 4.2.11).
@@ -145,12 +146,14 @@ def select_psk(hs: Handshake, config: ServerConfig, hello: ClientHello, suite: S
     for index, identity in enumerate(offered.identities[:MAX_IDENTITIES]):
         try:
             selected = _known(hs, config, identity, index, suite)
+            truncated = hs.message[: -offered.binders_length]
+            if not equal(selected.psk.binder(hs.before, truncated), offered.binders[index]):
+                raise PeerViolation(violations.BAD_BINDER, index=index)
+            if selected.psk.session is not None:
+                selected = replace(selected, peer=(yield from judge_again(hs, config, selected.psk.session)))
         except TicketRejected as reason:
             hs.note("resumption", "declined", f"PSK {index} can't be used: {reason}", rfc=_RFC)
             continue
-        truncated = hs.message[: -offered.binders_length]
-        if not equal(selected.psk.binder(hs.before, truncated), offered.binders[index]):
-            raise PeerViolation(violations.BAD_BINDER, index=index)
         what = "the external PSK is known" if selected.psk.session is None else "the ticket is good and fits"
         hs.note("resumption", f"PSK {index}", what, rfc=_RFC)
         return selected
@@ -168,9 +171,8 @@ def _known(hs: Handshake, config: ServerConfig, offered: PskIdentity, index: int
     identity = next((one for one in config.identities if one.fingerprint == session.identity), None)
     if identity is None:
         raise TicketRejected("it was made with a certificate that is not shown any more")
-    peer = judge_again(config, session)
     psk = Psk(offered.identity, session.secret, suite.hash, b"res binder", session)
-    return Selected(psk, index, identity, peer, age_is_fresh)
+    return Selected(psk, index, identity, age_is_fresh=age_is_fresh)
 
 
 def _open_ticket(hs: Handshake, config: ServerConfig, offered: PskIdentity, suite: Suite) -> tuple[Session, bool]:

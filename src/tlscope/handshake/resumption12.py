@@ -14,6 +14,8 @@ from ..wire import handshake12 as tls12
 from ..wire.codec import DecodeError
 from ..wire.codepoints import ProtocolVersion
 from ..wire.handshake import ClientHello
+from . import authenticate
+from .flow import Flow
 
 if TYPE_CHECKING:
     from ..config import ServerConfig
@@ -35,7 +37,7 @@ class Resumable(NamedTuple):
     renew: bool
 
 
-def find_session(hs: Handshake, config: ServerConfig, hello: ClientHello, *, extended: bool) -> Resumable | None:
+def find_session(hs: Handshake, config: ServerConfig, hello: ClientHello, *, extended: bool) -> Flow[Resumable | None]:
     """The session that the client asks to resume; None for a full handshake, with the reason in the trace.
 
     A ticket that can't be used is no error. Only a hello that takes the extended master secret back is (RFC 7627
@@ -56,7 +58,8 @@ def find_session(hs: Handshake, config: ServerConfig, hello: ClientHello, *, ext
         session = decode_session(sealed)
         if session.version is TLS1_2 and not extended:
             raise PeerViolation(violations.CHANGED_EXTENDED_MASTER_SECRET)
-        identity, peer = _check(hs, config, hello, session, now)
+        identity = _check(hs, config, hello, session, now)
+        peer = yield from judge_again(hs, config, session)
     except TicketRejected as reason:
         hs.note("resumption", "declined", f"the session can't be resumed: {reason}", rfc=_RFC)
         return None
@@ -72,9 +75,7 @@ def decode_session(data: bytes) -> Session:
         raise TicketRejected("it holds no session of this version of tlscope") from None
 
 
-def _check(
-    hs: Handshake, config: ServerConfig, hello: ClientHello, session: Session, now: float
-) -> tuple[Identity, VerifiedPeer | None]:
+def _check(hs: Handshake, config: ServerConfig, hello: ClientHello, session: Session, now: float) -> Identity:
     """What must still hold for a session. Raises ``TicketRejected``."""
     if session.version is not TLS1_2:
         raise TicketRejected(f"it is of {session.version}")
@@ -87,24 +88,20 @@ def _check(
     identity = next((one for one in config.identities if one.fingerprint == session.identity), None)
     if identity is None:
         raise TicketRejected("it was made with a certificate that is not shown any more")
-    return identity, judge_again(config, session)
+    return identity
 
 
-def judge_again(config: ServerConfig, session: Session) -> VerifiedPeer | None:
+def judge_again(hs: Handshake, config: ServerConfig, session: Session) -> Flow[VerifiedPeer | None]:
     """The client of a session, its certificate judged anew. Raises ``TicketRejected``."""
     if not session.peer_chain:
         if config.client_auth is ClientAuth.REQUIRED:
             raise TicketRejected("the client had shown no certificate, which is required now")
         return None
-    if config.verifier is None:
-        return None
     try:
-        peer = config.verifier.verify(session.peer_chain)
+        peer = yield from authenticate.judge(hs, config.verifier, session.peer_chain, resumed=True)
     except CertificateRejected as rejection:
         raise TicketRejected(f"the client's certificate is not good any more: {rejection.reason.sentence()}") from None
-    if config.on_verified is not None:
-        config.on_verified(peer)
-    return peer
+    return peer.verified
 
 
 def _session(

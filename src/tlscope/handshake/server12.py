@@ -65,7 +65,7 @@ def server_handshake_12(hs: Handshake, config: ServerConfig, hello: ClientHello)
     hs.version = TLS1_2
     hs.records.record_version = 0x0303
     extended = check_client_hello(config, hello)
-    resumable = find_session(hs, config, hello, extended=extended)
+    resumable = yield from find_session(hs, config, hello, extended=extended)
     if resumable is not None:
         return (yield from resume(hs, config, hello, resumable))
     choices = yield from choose(hs, config, hello, extended)
@@ -144,7 +144,7 @@ def choose(hs: Handshake, config: ServerConfig, hello: ClientHello, extended: bo
     """Certificate, cipher suite, group, signature scheme and application protocol (RFC 5246 section 7.4.1)."""
     ext = hello.extensions
     schemes = ext.get(x.SIGNATURE_ALGORITHMS) or ()
-    usable = tuple(scheme for scheme in config.signature_schemes if scheme in schemes)
+    usable = tuple(scheme for scheme in config.signing_schemes_12 if scheme in schemes)
     # RFC 8422 section 4: a client that names no group can do them all, which in practice is P-256.
     groups = ext.get(x.SUPPORTED_GROUPS) or (NamedGroup.secp256r1,)
     group = next((one for one in config.groups_12 if one in groups), None)

@@ -54,13 +54,13 @@ def server_handshake_13(hs: Handshake, config: ServerConfig, hello: ClientHello)
     hs.change_cipher_specs_allowed = True
     check_client_hello(hello)
     suite = choose_suite(hs, config, hello)
-    selected = select_psk(hs, config, hello, suite)
+    selected = yield from select_psk(hs, config, hello, suite)
     group = choose_group(hs, config, hello, selected)
 
     retried = (group is not None and group not in shared_groups(hello)) or config.hello_retry_cookie
     if retried:
         hello = yield from hear_second_hello(hs, config, hello, suite, group)
-        selected = select_psk(hs, config, hello, suite)
+        selected = yield from select_psk(hs, config, hello, suite)
 
     hs.records.is_tls13 = True
     alpn = choose_alpn(hs, config, hello)
@@ -69,7 +69,7 @@ def server_handshake_13(hs: Handshake, config: ServerConfig, hello: ClientHello)
     compatibility_change_cipher_spec(hs, hello, already=retried)
     server_traffic, client_traffic = derive_handshake_keys(hs, secret, early)
 
-    hs.send(EncryptedExtensions(encrypted_extensions(hs, config, hello, alpn)))
+    hs.send(EncryptedExtensions(encrypted_extensions(hs, config, hello, alpn, resumed=selected is not None)))
     identity = None if selected is None else selected.identity
     if selected is None:
         identity = yield from show_certificate(hs, config, hello)
@@ -315,10 +315,13 @@ def choose_alpn(hs: Handshake, config: ServerConfig, hello: ClientHello) -> byte
     return chosen.value
 
 
-def encrypted_extensions(hs: Handshake, config: ServerConfig, hello: ClientHello, alpn: bytes | None) -> Extensions:
+def encrypted_extensions(
+    hs: Handshake, config: ServerConfig, hello: ClientHello, alpn: bytes | None, *, resumed: bool
+) -> Extensions:
     """The answers to the client's extensions that need no key to be chosen (section 4.3.1)."""
     items: list[tuple[int, bytes]] = []
-    if hs.server_name is not None and any(one.serves(hs.server_name) for one in config.identities):
+    # RFC 6066 section 3: a server that resumes a session says nothing about the name.
+    if not resumed and hs.server_name is not None and any(one.serves(hs.server_name) for one in config.identities):
         items.append(x.SERVER_NAME_ACKNOWLEDGED(True))
     if alpn is not None:
         items.append(x.ALPN_CHOICE(alpn))
@@ -346,7 +349,7 @@ def choose_identity(
     hs: Handshake, config: ServerConfig, hello: ClientHello, offered: tuple[SignatureScheme, ...]
 ) -> Flow[tuple[Identity, SignatureScheme]]:
     """The certificate to show, and the scheme to prove its key with (section 4.4.2.2)."""
-    configured = tuple(config.signature_schemes_13)
+    configured = config.signing_schemes_13
     usable = tuple(scheme for scheme in configured if scheme in offered)
     identity = yield from authenticate.choose_server_identity(hs, config, hello, usable)
     scheme = negotiate.signature_scheme(offered, identity.schemes, configured)
