@@ -115,14 +115,6 @@ class Handshake:
             self.sink(t.Message("sent", type(message).__name__, epoch, self.version, raw))
         return message
 
-    def send_outside_transcript(self, message: M) -> M:
-        """Queue a message that no transcript holds: what comes after the handshake (RFC 8446 section 4.4.1)."""
-        transcript, self.transcript = self.transcript, None
-        try:
-            return self.send(message)
-        finally:
-            self.transcript = transcript
-
     @overload
     def expect(self, a: type[A], /) -> Flow[A]: ...
     @overload

@@ -68,7 +68,7 @@ def send_ticket(hs: Handshake, config: ServerConfig, established: Established, n
     if len(ticket) > 0xFFFF or not session.lifetime:
         return  # a client's chain of such a size, or a session at its end, is not resumed
     items = [x.MAX_EARLY_DATA_SIZE(config.max_early_data)] if config.max_early_data else []
-    hs.send(NewSessionTicket(session.lifetime, session.age_add, nonce, ticket, Extensions(items)))
+    hs.send(NewSessionTicket(session.lifetime, session.age_add, nonce, ticket, Extensions(items)), beside=True)
 
 
 def hear_ticket(hs: Handshake, config: ClientConfig, established: Established, message: NewSessionTicket) -> None:
