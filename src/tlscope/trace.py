@@ -10,10 +10,11 @@ Events hold the bytes as they were; what the fields mean is worked out by ``expl
 from __future__ import annotations
 
 import json
+import math
 import time as _time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar, Literal, Protocol, Self, TextIO, TypeVar, get_type_hints
+from typing import Any, ClassVar, Literal, Protocol, Self, TextIO, TypeVar, get_args, get_origin, get_type_hints
 
 __all__ = [
     "REDACTED",
@@ -294,7 +295,7 @@ class Trace:
                     trace.started_at, trace.secrets = float(data["started_at"]), bool(data["secrets"])
                 else:
                     trace.events.append(event_from_json(data))
-            except (ValueError, KeyError, TypeError, AttributeError) as problem:
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
                 raise ValueError(f"line {number} is not an event of a tlscope trace: {problem}") from problem
         return trace
 
@@ -322,18 +323,28 @@ def event_from_json(data: dict[str, Any]) -> TraceEvent:
     """The event that ``event_to_json`` wrote. Raises ``KeyError``, ``TypeError`` or ``ValueError`` for anything else."""
     cls = {sub.kind: sub for sub in _subclasses(TraceEvent)}[data["kind"]]
     hints = get_type_hints(cls)
-    values: dict[str, Any] = {}
-    for item in fields(cls):
-        if item.name not in data:
-            continue
-        value, hint = data[item.name], str(hints[item.name])
-        if value == REDACTED:
-            value = None
-        elif "tuple[bytes" in hint:
-            value = tuple(bytes.fromhex(entry) for entry in value)
-        elif "tuple" in hint:
-            value = tuple(value)
-        elif "bytes" in hint:
-            value = bytes.fromhex(value)
-        values[item.name] = value
-    return cls(**values)
+    return cls(**{item.name: _read(data[item.name], hints[item.name]) for item in fields(cls) if item.name in data})
+
+
+def _read(value: Any, hint: Any) -> Any:
+    """A field's value: a trace may be a stranger's file, and whoever draws it relies on the types of its events."""
+    kind, parts = get_origin(hint) or hint, get_args(hint)
+    if kind is Literal:
+        fits = value in parts
+    elif kind is tuple:
+        fits = isinstance(value, list)
+    elif kind is bytes or bytes in parts:
+        fits = isinstance(value, str)
+    elif kind is float:
+        fits = type(value) in (int, float) and math.isfinite(value)
+    elif kind is int:
+        fits = type(value) is int and 0 <= value < 1 << 64
+    else:
+        fits = type(value) is kind
+    if not fits:
+        raise TypeError(f"{str(value)[:60]!r} is not of type {hint}")
+    if kind is tuple:
+        return tuple(_read(entry, parts[0]) for entry in value)
+    if type(None) in parts and value == REDACTED:
+        return None
+    return bytes.fromhex(value) if kind is bytes or bytes in parts else value
