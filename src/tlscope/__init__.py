@@ -19,10 +19,12 @@ from .errors import (
     AlertReceived,
     CertificateRejected,
     ConfigError,
+    HandshakeTimeout,
     Incompatible,
     Judge,
     Misuse,
     PeerViolation,
+    Situation,
     Step,
     TLSError,
     TruncatedStream,
@@ -52,6 +54,7 @@ from .trace import Trace
 from .trust.anchors import TrustAnchors
 from .trust.identity import Identity
 from .trust.policy import VerificationPolicy
+from .trust.raw_key import RawKeyIdentity
 from .trust.verify import VerifiedPeer
 from .wire.codepoints import AlertDescription, CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme
 
@@ -62,6 +65,7 @@ __all__ = [
     "ServerConfig",
     "ClientAuth",
     "Identity",
+    "RawKeyIdentity",
     "TrustAnchors",
     "VerificationPolicy",
     "Limits",
@@ -119,9 +123,11 @@ __all__ = [
     "ConfigError",
     "Misuse",
     "TruncatedStream",
+    "HandshakeTimeout",
     "AlertDescription",
     "Judge",
     "Step",
+    "Situation",
     # Looking
     "Trace",
 ]

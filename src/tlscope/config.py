@@ -28,6 +28,7 @@ from .trust.verify import Verifier
 from .wire import extensions as x
 from .wire.codepoints import (
     CertificateCompressionAlgorithm,
+    CertificateType,
     CipherSuite,
     NamedGroup,
     ProtocolVersion,
@@ -39,6 +40,7 @@ from .wire.extensions import StatusRequest
 if TYPE_CHECKING:
     from .trace import Sink
     from .trust.identity import Identity
+    from .trust.raw_key import RawKeyIdentity
     from .trust.verify import VerifiedPeer
 
 __all__ = ["ClientAuth", "ClientConfig", "ServerConfig"]
@@ -115,6 +117,7 @@ _SEQUENCES = (
     "alpn",
     "external_psks",
     "certificate_compression",
+    "trusted_raw_keys",
 )
 
 
@@ -132,6 +135,10 @@ class _Config:
     """What the peer may sign the handshake with, and what this side may, in order of preference."""
     signing_schemes: Sequence[SignatureScheme] | None = None
     """What this side may sign with, in order of preference, where that is not the same list; None: it is."""
+    raw_key: RawKeyIdentity | None = None
+    """A bare key to show to peers that know it, instead of a certificate (RFC 7250), in TLS 1.3."""
+    trusted_raw_keys: Sequence[bytes] = ()
+    """Raw public keys (DER SubjectPublicKeyInfo) to believe; without ``trust`` nothing but these is believed."""
     external_psks: Sequence[ExternalPsk] = ()
     """Keys that both sides know already (RFC 8446 section 2.2); they stand in for certificates, TLS 1.3 only."""
     psk_without_key_exchange: bool = False
@@ -214,6 +221,11 @@ class _Config:
         for value in values:
             if value not in table:
                 raise ConfigError(f"{name} names {value}, which tlscope does not speak", code="not-spoken")
+
+    @cached_property
+    def verifier(self) -> Verifier | None:
+        """What judges the peer's certificate; None where nothing does."""
+        raise NotImplementedError
 
     def replace(self, **changes: Any) -> Self:
         """A copy with some settings changed, checked anew."""
@@ -341,6 +353,12 @@ class ClientConfig(_Config):
                 x.RENEGOTIATION_INFO(b""),
                 x.EC_POINT_FORMATS(b"\0"),
             ]
+        if allows_13 and self.trusted_raw_keys:
+            judged = (CertificateType.RawPublicKey, CertificateType.X509)
+            items.append(x.SERVER_CERTIFICATE_TYPES(judged if self.verifier is not None else judged[:1]))
+        if allows_13 and self.raw_key is not None:
+            shown = (CertificateType.RawPublicKey, CertificateType.X509)
+            items.append(x.CLIENT_CERTIFICATE_TYPES(shown if self.identities else shown[:1]))
         if self.ocsp_stapling:
             items.append(x.STATUS_REQUEST(StatusRequest()))
         if allows_13 and self.certificate_compression:
@@ -366,7 +384,7 @@ class ClientConfig(_Config):
     @cached_property
     def verifier(self) -> Verifier | None:
         """What judges the server's certificate; None where nothing does."""
-        if self.insecure_skip_verification:
+        if self.insecure_skip_verification or (self.trust is None and self.trusted_raw_keys):
             return None
         anchors = self.trust if self.trust is not None else TrustAnchors.system()
         return Verifier(anchors, "server", self.verification, self.clock)
@@ -406,13 +424,18 @@ class ServerConfig(_Config):
         super().__post_init__()
         object.__setattr__(self, "identities", tuple(self.identities))
         object.__setattr__(self, "client_auth", ClientAuth(self.client_auth))
-        if not self.identities and self.choose_identity is None and not self.external_psks:
+        if not (self.identities or self.choose_identity or self.external_psks or self.raw_key):
             raise ConfigError("a server needs at least one identity, a certificate and its key")
-        if self.client_auth is not ClientAuth.NONE and self.trust is None:
+        if self.asks_for_certificate and self.trust is None and not self.trusted_raw_keys:
             raise ConfigError(
                 "client_auth asks for client certificates and trust does not say which CAs issue them",
                 code="no-client-trust",
             )
+
+    @property
+    def asks_for_certificate(self) -> bool:
+        """Whether clients are asked for a certificate in the handshake."""
+        return self.client_auth is not ClientAuth.NONE
 
     @cached_property
     def verifier(self) -> Verifier | None:

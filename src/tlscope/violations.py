@@ -442,6 +442,16 @@ BAD_COMPRESSED_CERTIFICATE = _row(
     "the peer's compressed certificate can't be expanded: {problem}",
 )
 
+UNOFFERED_CERTIFICATE_TYPE = _row(
+    "unoffered-certificate-type",
+    A.unsupported_certificate,
+    "RFC 7250 section 4.2",
+    "the peer goes for a certificate of type {received}, which this side can't judge",
+)
+BAD_RAW_KEY = _row(
+    "bad-raw-key", A.bad_certificate, "RFC 7250 section 3", "the peer's raw public key can't be used: {problem}"
+)
+
 # Authentication
 UNOFFERED_SIGNATURE_SCHEME = _row(
     "unoffered-signature-scheme",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .. import trace as t
@@ -15,7 +14,10 @@ from ..wire import extensions as x
 from ..wire.extensions import Extensions
 from ..wire.handshake import Certificate, CertificateEntry, CertificateRequest, CertificateVerify
 from . import negotiate
+from .certificate_types import judge_raw_key, peer_shows_raw_key
 from .flow import ChooseClientIdentity, ChooseServerIdentity, Flow, Sign, VerifyPeer
+from .peer import Peer, other
+from .situation import Asked
 
 if TYPE_CHECKING:
     from ..config import ClientConfig, ServerConfig
@@ -31,20 +33,6 @@ _CONTEXT = {
     "client": b" " * 64 + b"TLS 1.3, client CertificateVerify\0",
 }
 """What stands before the transcript hash in a signature, so that it means nothing elsewhere (section 4.4.3)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """The peer as its Certificate shows it: the chain as sent, the verdict (None where none was asked for), its key."""
-
-    chain: tuple[bytes, ...]
-    verified: VerifiedPeer | None
-    key: PeerKey
-
-
-def other(role: str) -> str:
-    """``"server"`` for ``"client"`` and the reverse."""
-    return "server" if role == "client" else "client"
 
 
 # Choosing our own
@@ -88,7 +76,8 @@ def choose_server_identity(
         if not known and config.choose_identity is None:
             served = sorted({name for one in config.identities for name in one.names})
             raise PeerViolation(violations.UNKNOWN_SNI, asked=hs.server_name, served=", ".join(served) or "none")
-    return (yield from hs.decide(decision))
+    hs.shown = yield from hs.decide(decision)
+    return hs.shown
 
 
 def choose_client_identity(
@@ -110,6 +99,7 @@ def choose_client_identity(
         return chosen.value
 
     identity = yield from hs.decide(ChooseClientIdentity(schemes, authorities, choose))
+    hs.asked, hs.shown = Asked(schemes, authorities, "" if identity is not None else why), identity
     hs.note(
         "client_identity",
         identity.label if identity is not None else "none",
@@ -178,6 +168,8 @@ def judge(
     limit = hs.config.limits.max_certificates
     if len(chain) > limit:
         raise PeerViolation(violations.CHAIN_TOO_LONG, count=len(chain), limit=limit, setting="Limits.max_certificates")
+    if peer_shows_raw_key(hs):
+        return judge_raw_key(hs, chain)
     name = hs.server_name if hs.role == "client" else None
 
     def verify() -> VerifiedPeer | None:

@@ -34,11 +34,11 @@ from ..wire import handshake12 as tls12
 from ..wire.codepoints import ClientCertificateType, ProtocolVersion, SignatureScheme
 from ..wire.handshake import Finished, ServerHello
 from . import authenticate, negotiate
-from .authenticate import Peer
 from .established import Established
 from .flow import ChangeCipherSpec, Flow
 from .hello import Offer, check_answers
 from .keys12 import Keys, check_finished_12, derive_master, read_12, write_12
+from .peer import Peer
 from .record_size import heed_peer
 
 if TYPE_CHECKING:

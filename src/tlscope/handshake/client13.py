@@ -25,7 +25,7 @@ from ..errors import PeerViolation
 from ..events import ConnectionFacts, EarlyDataRejected
 from ..keys.schedule13 import EarlySecret, HandshakeSecret, MasterSecret, TrafficSecret
 from ..wire import extensions as x
-from ..wire.codepoints import NamedGroup, ProtocolVersion, PskKeyExchangeMode, SignatureScheme
+from ..wire.codepoints import CertificateType, NamedGroup, ProtocolVersion, PskKeyExchangeMode, SignatureScheme
 from ..wire.handshake import (
     Certificate,
     CertificateRequest,
@@ -38,11 +38,12 @@ from ..wire.handshake import (
     ServerHello,
 )
 from . import authenticate, negotiate
-from .authenticate import Peer
 from .certificate_compression import compress, decompress
+from .certificate_types import CertificateTypes, read_types
 from .established import Established
 from .flow import Flow
 from .hello import Offer, check_answers, check_place, check_server_hello, required, retry
+from .peer import Peer
 from .psk import Psk, accepted_psk, with_psks
 from .record_size import heed_peer
 
@@ -76,6 +77,7 @@ def client_handshake_13(hs: Handshake, config: ClientConfig, offer: Offer, hello
         hs.write_with_secret(client_traffic, "handshake")
 
     if psk is None:
+        read_types(hs, encrypted.extensions)
         server = yield from hear_server_certificate(hs, config, offer)
     else:
         server = yield from resume_with(hs, config, psk)
@@ -334,7 +336,11 @@ def show_certificate(hs: Handshake, config: ClientConfig, request: CertificateRe
     usable = authenticate.usable_schemes(request, config)
     offered = request.extensions.get(x.SIGNATURE_ALGORITHMS) or ()
     authorities = request.extensions.get(x.CERTIFICATE_AUTHORITIES) or ()
-    identity, why = yield from authenticate.choose_client_identity(hs, config, offered, authorities, usable)
+    identity: Identity | None
+    if hs.certificate_types.client == CertificateType.RawPublicKey:
+        identity, why = config.raw_key, "the server takes raw public keys, and none is configured"
+    else:
+        identity, why = yield from authenticate.choose_client_identity(hs, config, offered, authorities, usable)
     context = request.certificate_request_context
     if identity is None:
         hs.send(Certificate((), context))
@@ -373,6 +379,7 @@ def settle(
         facts,
         exporter,
         resumption,
+        resumable=hs.certificate_types == CertificateTypes(),
         session_created_at=created_at,
         post_handshake_auth=x.POST_HANDSHAKE_AUTH.type in offer.hello.extensions,
     )

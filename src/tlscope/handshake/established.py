@@ -23,6 +23,8 @@ class Established:
     facts: ConnectionFacts
     exporter: Exporter = field(repr=False)
     resumption_master_secret: bytes = field(default=b"", repr=False)
+    resumable: bool = True
+    """Whether the session may be kept: one of raw public keys is not, whose trust is not in a chain."""
     tickets_wanted: bool = False
     """Whether the client can resume with a ticket and (EC)DHE (RFC 8446 section 4.2.9)."""
     session_created_at: float | None = None

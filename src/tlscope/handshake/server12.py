@@ -28,10 +28,10 @@ from ..wire.codepoints import (
 from ..wire.extensions import Extensions
 from ..wire.handshake import CertificateVerify, ClientHello, Finished, ServerHello
 from . import authenticate, negotiate
-from .authenticate import Peer
 from .established import Established
 from .flow import ChangeCipherSpec, Flow
 from .keys12 import check_finished_12, derive_master, read_12, write_12
+from .peer import Peer
 from .record_size import answer_items
 from .resumption12 import Resumable, find_session, new_session_id, new_ticket
 

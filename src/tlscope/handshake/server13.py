@@ -14,7 +14,7 @@ from ..errors import PeerViolation
 from ..events import ConnectionFacts
 from ..keys.schedule13 import EarlySecret, HandshakeSecret, TrafficSecret
 from ..wire import extensions as x
-from ..wire.codepoints import ExtensionType, NamedGroup, ProtocolVersion, SignatureScheme
+from ..wire.codepoints import CertificateType, ExtensionType, NamedGroup, ProtocolVersion, SignatureScheme
 from ..wire.extensions import Extensions, KeyShareEntry
 from ..wire.handshake import (
     HELLO_RETRY_REQUEST_RANDOM,
@@ -30,6 +30,7 @@ from ..wire.handshake import (
 )
 from . import authenticate, negotiate
 from .certificate_compression import compress, decompress
+from .certificate_types import CertificateTypes, choose_types
 from .client13 import check_finished, expect_certificate
 from .early_data import judge_early_data
 from .established import Established
@@ -123,7 +124,9 @@ def server_handshake_13(hs: Handshake, config: ServerConfig, hello: ClientHello)
         facts,
         exporter,
         resumption,
-        tickets_wanted=with_key_exchange(hello) and identity is not None,
+        tickets_wanted=(
+            with_key_exchange(hello) and identity is not None and hs.certificate_types == CertificateTypes()
+        ),
         session_created_at=None if session is None else session.created_at,
         post_handshake_auth=ExtensionType.post_handshake_auth in hello.extensions and config.trust is not None,
     )
@@ -326,6 +329,8 @@ def encrypted_extensions(
     if alpn is not None:
         items.append(x.ALPN_CHOICE(alpn))
     items += answer_items(hs, hello.extensions)
+    if not resumed:
+        items += choose_types(hs, config, hello.extensions)
     if hs.early_data is not None and hs.early_data.status == "accepted":
         items.append(x.EARLY_DATA(True))
     return Extensions(items)
@@ -351,7 +356,11 @@ def choose_identity(
     """The certificate to show, and the scheme to prove its key with (section 4.4.2.2)."""
     configured = config.signing_schemes_13
     usable = tuple(scheme for scheme in configured if scheme in offered)
-    identity = yield from authenticate.choose_server_identity(hs, config, hello, usable)
+    identity: Identity
+    if hs.certificate_types.server == CertificateType.RawPublicKey and config.raw_key is not None:
+        identity = config.raw_key
+    else:
+        identity = yield from authenticate.choose_server_identity(hs, config, hello, usable)
     scheme = negotiate.signature_scheme(offered, identity.schemes, configured)
     hs.note("signature_scheme", scheme.value, scheme.why, offered, identity.schemes, "RFC 8446 section 4.4.3")
     return identity, scheme.value

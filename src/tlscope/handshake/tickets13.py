@@ -82,7 +82,7 @@ def hear_ticket(hs: Handshake, config: ClientConfig, established: Established, m
             violations.BAD_TICKET, problem=f"its lifetime of {message.ticket_lifetime} s is over seven days"
         )
     check_place("NewSessionTicket", message.extensions, x.NEW_SESSION_TICKET_FORMS)
-    if message.ticket_lifetime == 0 or config.sessions is None or hs.server_name is None:
+    if message.ticket_lifetime == 0 or config.sessions is None or hs.server_name is None or not established.resumable:
         return  # section 4.6.1: a lifetime of zero says to discard it at once
     session = replace(
         _session(config, established, message.ticket_nonce, message.ticket_lifetime),

@@ -28,7 +28,7 @@ from .path import (
     UntrustedRoot,
     WrongPurpose,
 )
-from .status import BadStaple, Expired, NotYetValid, RejectedByApplication, RevocationUnknown, Revoked
+from .status import BadStaple, Expired, NotYetValid, RejectedByApplication, RevocationUnknown, Revoked, UnknownRawKey
 
 __all__ = [
     "AddressMismatch",
@@ -54,6 +54,7 @@ __all__ = [
     "SelfSignedLeaf",
     "TooManyCertificates",
     "UnknownIssuer",
+    "UnknownRawKey",
     "UnsupportedSignature",
     "UntrustedRoot",
     "WeakKey",

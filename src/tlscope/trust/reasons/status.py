@@ -111,3 +111,16 @@ class RejectedByApplication(Reason):
     def _say(self) -> str:
         found = f" (it names {listed(self.names)})" if self.names else ""
         return f"it is valid, but {self.rule}{found}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownRawKey(Reason):
+    """A raw public key that nobody has said to trust (RFC 7250)."""
+
+    _code = "unknown-raw-key"
+    _alert = Alert.bad_certificate
+    _rfc = "RFC 7250 section 6"
+    fingerprint: str
+
+    def _say(self) -> str:
+        return f"its raw public key, SHA-256 {self.fingerprint}, is not among the trusted ones"

@@ -1,0 +1,113 @@
+"""X.509 certificates or raw public keys: which of them each side shows (RFC 7250, RFC 8446 section 4.4.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .. import trace as t
+from .. import violations
+from ..errors import CertificateRejected, Incompatible, PeerViolation
+from ..trust.raw_key import key_fingerprint, read_raw_key
+from ..trust.reasons import UnknownRawKey
+from ..wire import extensions as x
+from ..wire.codepoints import AlertDescription, CertificateType
+from ..wire.extensions import Extensions
+from .peer import Peer, other
+
+if TYPE_CHECKING:
+    from ..config import ServerConfig, _Config
+    from .driver import Handshake
+
+X509, RAW = CertificateType.X509, CertificateType.RawPublicKey
+
+__all__ = ["CertificateTypes", "choose_types", "judge_raw_key", "peer_shows_raw_key", "read_types"]
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateTypes:
+    """What the server shows, and what the client is to show where it is asked."""
+
+    server: CertificateType = X509
+    client: CertificateType = X509
+
+
+def peer_shows_raw_key(hs: Handshake) -> bool:
+    """Whether what the peer shows is, or will be, a raw public key."""
+    types = hs.certificate_types
+    return (types.server if hs.role == "client" else types.client) == RAW
+
+
+def acceptable(config: _Config) -> tuple[CertificateType, ...]:
+    """What this side can judge, raw keys first, because they are configured on purpose."""
+    raw = (RAW,) if config.trusted_raw_keys else ()
+    return (*raw, X509) if config.verifier is not None or not raw else raw
+
+
+def choose_types(hs: Handshake, config: ServerConfig, hello: Extensions) -> list[tuple[int, bytes]]:
+    """The server's choice for both sides; gives the extensions that tell it. Raises ``Incompatible``."""
+    items: list[tuple[int, bytes]] = []
+    server = _choose(hs, "server", hello.get(x.SERVER_CERTIFICATE_TYPES), _own(config))
+    if hello.get(x.SERVER_CERTIFICATE_TYPES) is not None:
+        items.append(x.SERVER_CERTIFICATE_TYPE(server))
+    client = X509
+    offered = hello.get(x.CLIENT_CERTIFICATE_TYPES)
+    if config.asks_for_certificate:
+        client = _choose(hs, "client", offered, acceptable(config))
+        if offered is not None:
+            items.append(x.CLIENT_CERTIFICATE_TYPE(client))
+    hs.certificate_types = CertificateTypes(server, client)
+    return items
+
+
+def _own(config: ServerConfig) -> tuple[CertificateType, ...]:
+    return (*((RAW,) if config.raw_key is not None else ()), *((X509,) if config.identities else ()))
+
+
+def _choose(
+    hs: Handshake, whose: str, offered: tuple[CertificateType, ...] | None, ours: tuple[CertificateType, ...]
+) -> CertificateType:
+    for candidate in ours:
+        if candidate in (offered or (X509,)):
+            if offered is not None:
+                hs.note(f"{whose}_certificate_type", candidate, "both sides can", offered, ours, "RFC 7250 section 4.2")
+            return candidate
+    raise Incompatible(
+        f"type of {whose} certificate",
+        ours,
+        offered or (X509,),
+        code="no-common-certificate-type",
+        alert=AlertDescription.unsupported_certificate,
+        rfc="RFC 7250 section 4.2",
+    )
+
+
+def read_types(hs: Handshake, answers: Extensions) -> None:
+    """What the server chose, on the client. Raises ``PeerViolation`` for what can't be judged or shown here."""
+    server, client = answers.get(x.SERVER_CERTIFICATE_TYPE), answers.get(x.CLIENT_CERTIFICATE_TYPE)
+    # An absent answer means X.509, which a client that trusts raw keys alone can't judge.
+    for chosen, possible in ((server or X509, acceptable(hs.config)), (client or X509, (X509, RAW))):
+        if chosen not in possible:
+            raise PeerViolation(violations.UNOFFERED_CERTIFICATE_TYPE, received=chosen)
+    hs.certificate_types = CertificateTypes(server or X509, client or X509)
+
+
+def judge_raw_key(hs: Handshake, chain: tuple[bytes, ...]) -> Peer:
+    """A raw key must be one of those that are trusted. Raises ``CertificateRejected`` or ``PeerViolation``."""
+    whose = other(hs.role)
+    if len(chain) != 1:
+        raise PeerViolation(violations.BAD_RAW_KEY, problem=f"there are {len(chain)} of them")
+    info = chain[0]
+    trusted = info in hs.config.trusted_raw_keys
+    if hs.sink is not None:
+        fingerprint = key_fingerprint(info)
+        reason = "" if trusted else "the key is not among trusted_raw_keys"
+        hs.sink(t.CertificatesVerified(trusted, whose, hs.server_name or "", names=(fingerprint,), reason=reason))
+    if not trusted:
+        raise CertificateRejected(
+            UnknownRawKey(whose=whose, fingerprint=key_fingerprint(info)), whose=whose, chain=chain
+        )
+    try:
+        return Peer(chain, None, read_raw_key(info))
+    except ValueError as problem:
+        raise PeerViolation(violations.BAD_RAW_KEY, problem=problem) from None
