@@ -59,6 +59,14 @@ STRUCTURE = {
     "one-way 1.2": [*SERVER_12, DONE_12, "3 client ClientKeyExchange", *ENDS_12],
     "mutual 1.2": [*SERVER_12, "3 server CertificateRequest", DONE_12, *CLIENT_PROOF_12],
     "one-way 1.2 with RSA": [*SERVER_12_RSA, DONE_12, "3 client ClientKeyExchange", *ENDS_12],
+    "resumed": [*HELLOS, "3 server {Finished}", "4 client {Finished}", "+ server {NewSessionTicket}"],
+    "resumed 1.2": [
+        *SERVER_12[:2],
+        "+ server NewSessionTicket",
+        *ENDS_12[2:],
+        "3 client [ChangeCipherSpec]",
+        "+ client {Finished}",
+    ],
     "mutual 1.2 with RSA": [*SERVER_12_RSA, "3 server CertificateRequest", DONE_12, *CLIENT_PROOF_12],
 }
 """Step, sender and message, ``+`` for one that continues a step; in braces what is encrypted, as RFC 8446 writes it."""
@@ -125,6 +133,8 @@ def test_both_sides_tell_the_same_story(case: str) -> None:
         ("mutual", "Mutual TLS 1.3", "client.example"),
         ("requested, not shown", "One-way TLS 1.3", ""),
         ("mutual 1.2 with RSA", "Mutual TLS 1.2", "client.example"),
+        ("resumed", "Resumed TLS 1.3", "client.example"),
+        ("resumed 1.2", "Resumed TLS 1.2", "client.example"),
         ("unknown-ca", "TLS 1.3, refused", ""),
         ("no-common-group", "TLS, refused", ""),
         ("truncated", "One-way TLS 1.3, cut short", ""),
@@ -308,6 +318,37 @@ def test_data_and_goodbyes(role: str) -> None:
         ("server", True, False),
     ]
     assert rows(diagram_of("one-way", role), DataRow)[0].content is None
+
+
+@pytest.mark.parametrize(("role", "who"), [("client", "localhost"), ("server", "client.example")])
+def test_a_resumed_handshake_says_that_the_certificate_was_known_from_before(role: str, who: str) -> None:
+    (note,) = rows(diagram_of("resumed", role), Note)
+    assert note.text == f"the certificate known from before is good for {who}"
+    assert note.ok
+
+
+def test_early_data_is_a_step_of_its_own_under_a_key_of_its_own() -> None:
+    diagram = diagram_of("early data", "client")
+    assert [step.title for step in diagram.steps][:3] == [
+        "The client says hello",
+        "The client sends early data",
+        "The server answers, and both have keys",
+    ]
+    early, late = rows(diagram, DataRow)
+    assert (early.epoch, early.step, early.opens) == ("early", 2, True)
+    assert late.epoch == "application"
+    line = rows(diagram, KeyLine)[0]
+    assert (line.senders, line.epoch) == (("client",), "early")
+    assert details(diagram, "EncryptedExtensions", "server") == {"early data": ("accepted",)}
+    titles = [step.title for step in diagram_of("early data", "server").steps]
+    assert titles.index("The client sends early data") < titles.index("The client ends its early data")
+
+
+def test_early_data_that_was_refused_is_known_by_the_server_to_be() -> None:
+    server = diagram_of("early data refused", "server")
+    assert any("rejected" in note.text for note in rows(server, Note))
+    assert [row.epoch for row in rows(server, DataRow)] == ["application"]
+    assert [row.epoch for row in rows(diagram_of("early data refused", "client"), DataRow)] == ["early", "application"]
 
 
 def test_secrets_are_there_only_where_the_trace_has_them() -> None:

@@ -22,6 +22,7 @@ from tlscope import (
     TrustAnchors,
 )
 from tlscope.authority import Authority
+from tlscope.sessions import MemorySessionCache, TicketKeys
 from tlscope.trace import TraceEvent
 
 TLS1_2, TLS1_3 = ProtocolVersion.TLS1_2, ProtocolVersion.TLS1_3
@@ -82,6 +83,27 @@ def observe(
             else:
                 pair.side(role).close()
                 pair.move(role)
+    return Observed(*traces)
+
+
+def again(
+    client: dict[str, Any], server: dict[str, Any], early: bytes = b"", changed: dict[str, Any] | None = None
+) -> Observed:
+    """A second handshake, which resumes the session of a first one, with early data where there is some.
+
+    ``changed`` is what the server's operator changes in between.
+    """
+    both = client_config(sessions=MemorySessionCache(), **client), server_config(tickets=TicketKeys(), **server)
+    first = Pair(*both).done()
+    first.server.send_data(ANSWER)
+    first.move("server")
+    traces = SteadyTrace(secrets=True), SteadyTrace(secrets=True)
+    second = Pair(both[0], both[1].replace(**(changed or {})), client_trace=traces[0], server_trace=traces[1]).start()
+    if early:
+        second.client.send_early_data(early)
+    second.done()
+    second.client.send_data(REQUEST)
+    second.move("client")
     return Observed(*traces)
 
 
@@ -151,6 +173,10 @@ CASES: dict[str, Callable[[], Observed]] = {
     "mutual 1.2": lambda: observe({**_OLD, "identity": client_identity()}, {**_OLD, **_MUTUAL}),
     "one-way 1.2 with RSA": _rsa,
     "mutual 1.2 with RSA": lambda: _rsa(**_MUTUAL),
+    "resumed": lambda: again({"identity": client_identity()}, _MUTUAL),
+    "resumed 1.2": lambda: again({**_OLD, "identity": client_identity()}, {**_OLD, **_MUTUAL}),
+    "early data": lambda: again({"early_data": True}, {"max_early_data": 1000}, REQUEST),
+    "early data refused": lambda: again({"early_data": True}, {"max_early_data": 1000}, REQUEST, {"max_early_data": 0}),
     "no-client-cert 1.2": lambda: observe(_OLD, {**_OLD, **_MUTUAL}),
 }
 """Every kind of handshake by what it is, failed ones by the code of their failure."""

@@ -183,7 +183,7 @@ class _Builder:
 
     def choice(self, index: int, event: t.Choice) -> None:
         topic, why = printable(event.topic), printable(event.why)
-        if topic in _DRAWN_WITH_A_MESSAGE or (topic == "resumption" and event.chosen == "resumed"):
+        if topic in _DRAWN_WITH_A_MESSAGE or (topic == "resumption" and event.chosen != "declined"):
             # What the other side chose is no news: the message that says so has just been drawn.
             if not why.startswith("the server "):
                 self.known.why[topic] = why
@@ -206,7 +206,8 @@ class _Builder:
             if event.anchor and printable(event.anchor) not in [one.subject for one in path]:
                 shown.append(printable(event.anchor))
             who = printable(event.name) or (path[0].name if path else self.known.leaf(whose))
-            text = f"the certificate is good for {who}"
+            which = "certificate" if whose in self.known.proven else "certificate known from before"
+            text = f"the {which} is good for {who}"
             self._note(index, event, "certificate", text, True, Detail("path", tuple(shown)), anchors)
         elif refused:
             text = f"the {whose}'s certificate is refused"
@@ -254,7 +255,7 @@ class _Builder:
             content = (last.content or b"") + (event.content or b"") if both else None
             self.rows[-1] = replace(last, length=last.length + event.length, content=content)
             return
-        step, opens = self.steps.data(sender)
+        step, opens = self.steps.data(sender, event.epoch)
         self.rows.append(
             DataRow(
                 event=index,
@@ -330,7 +331,8 @@ class _Builder:
             group=known.group,
             alpn=known.alpn,
             mutual={"client", "server"} <= known.proven,
-            resumed=known.resumed,
+            resumed=known.resumed and (done is None or "resumed" in done.facts),
+            psk=known.resumed,
             retried=known.retried,
             seconds=seconds,
             failure=self._told(),

@@ -62,6 +62,7 @@ class _Drawing:
         self.diagram = diagram
         self.frame = frame
         self.glyphs = frame.glyphs
+        self.ticket: MessageRow | None = None
 
     def heading(self, number: int | None) -> Iterator[Text]:
         """The number and the name of a step, near the side that takes it."""
@@ -72,11 +73,16 @@ class _Drawing:
             yield self.frame.near(step.sender, [(step.title, style)], (str(number), style))
 
     def message(self, row: MessageRow) -> Iterator[Text]:
+        label = [(" ", ""), (row.name, "bold"), (" ", "")]
+        before, self.ticket = self.ticket, row if row.name == "NewSessionTicket" else None
+        if before is not None and self.ticket is not None and before.details == row.details:
+            # Servers hand out several tickets at once; one explanation is enough.
+            yield self.frame.arrow(row.sender, label, protected=row.protected)
+            return
         if row.opens:
             yield from self.heading(row.step)
         else:
             yield self.frame.line()
-        label = [(" ", ""), (row.name, "bold"), (" ", "")]
         yield self.frame.arrow(row.sender, label, protected=row.protected)
         yield from self.frame.block(self.details(row.details), row.sender)
 

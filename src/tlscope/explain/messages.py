@@ -145,7 +145,7 @@ def _all_of_client_hello(r: Reading) -> Iterable[Detail]:
     yield Detail("ALPN", _protocols(protocols or ()))
     psks = ext.get(x.PRE_SHARED_KEYS)
     if psks is not None:
-        yield Detail("resumes", (plural(len(psks.identities), "ticket") + " offered",))
+        yield Detail("PSK", (f"{len(psks.identities)} offered",))
     elif ext.get(x.SESSION_TICKET):
         yield Detail("resumes", ("a session ticket offered",))
     if ext.get(x.EARLY_DATA):
@@ -167,9 +167,10 @@ def _server_hello(r: Reading) -> Iterable[Detail]:
     if share is not None:
         known.group = printable(share.group)
         yield Detail("key share", (known.group,), r.why("group"))
-    if ext.get(x.SELECTED_PSK) is not None:
+    psk = ext.get(x.SELECTED_PSK)
+    if psk is not None:
         known.resumed = True
-        yield Detail("resumes", ("the ticket is accepted",), r.why("resumption"))
+        yield Detail("PSK", (f"number {psk + 1} of those offered",), r.why("resumption"))
     elif not known.is_tls13 and hello.session_id and hello.session_id == known.session_id:
         known.resumed = True
         yield Detail("resumes", ("the session is accepted",), r.why("resumption"))

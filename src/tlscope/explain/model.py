@@ -263,6 +263,8 @@ class Diagram:
     mutual: bool = False
     """Whether both sides showed a certificate."""
     resumed: bool = False
+    psk: bool = False
+    """Whether a key from before was accepted: a session's, or one that both sides were given."""
     retried: bool = False
     seconds: float | None = None
     failure: Failure | None = None
@@ -280,10 +282,18 @@ class Diagram:
         """What kind of handshake it was, such as ``Mutual TLS 1.3``."""
         words = self.version or "TLS"
         if self.seconds is not None:
-            words = f"{'Resumed' if self.resumed else 'Mutual' if self.mutual else 'One-way'} {words}"
+            words = f"{self._kind} {words}"
         if self.failure is not None:
             return f"{words}, {'cut short' if self.failure.judge is None else 'refused'}"
         return words if self.seconds is not None else f"{words}, unfinished"
+
+    @property
+    def _kind(self) -> str:
+        if self.resumed:
+            return "Resumed"
+        if self.psk:
+            return "Pre-shared-key"
+        return "Mutual" if self.mutual else "One-way"
 
     def lifeline(self, side: Side) -> Lifeline:
         """The lifeline of a side."""

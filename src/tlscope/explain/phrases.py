@@ -121,6 +121,8 @@ def key_words(row: KeyLine) -> str:
     """What begins at a change of keys; empty for one that is drawn with the end of the handshake."""
     if row.epoch == "application" and len(row.senders) == 2:
         return ""
+    if row.epoch == "early":
+        return "early data, under the session's key"
     return "encrypted from here on" if row.first else "new keys from here on"
 
 

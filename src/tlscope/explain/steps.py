@@ -21,11 +21,12 @@ class Steps:
 
     def __init__(self) -> None:
         self.steps: list[Step] = []
-        self._data = False
+        self._data: int | None = None
+        self._early: int | None = None
 
     def message(self, name: str, sender: Side, known: Known) -> tuple[int | None, bool]:
         """The number of the step that a message belongs to, and whether it opens it. To be called after its details."""
-        if name in _AFTER_HANDSHAKE and (known.is_tls13 or self._data):
+        if name in _AFTER_HANDSHAKE and (known.is_tls13 or self._data is not None):
             return None, False
         title = (_title_13 if known.is_tls13 else _title_12)(name, sender, known)
         if title is None and self.steps:
@@ -38,12 +39,17 @@ class Steps:
             return self._open(_CONFIRMS, sender), True
         return (self.steps[-1].number if self.steps else None), False
 
-    def data(self, sender: Side) -> tuple[int, bool]:
-        """The same for application data: all of it is one step."""
-        if self._data:
-            return self.steps[-1].number, False
-        self._data = True
-        return self._open("Encrypted messages", sender), True
+    def data(self, sender: Side, epoch: str) -> tuple[int, bool]:
+        """The same for application data: all of it is one step, but what is sent early is one of its own."""
+        if epoch == "early":
+            if self._early is not None:
+                return self._early, False
+            self._early = self._open("The client sends early data", sender)
+            return self._early, True
+        if self._data is not None:
+            return self._data, False
+        self._data = self._open("Encrypted messages", sender)
+        return self._data, True
 
     def _open(self, title: str, sender: Side) -> int:
         self.steps.append(Step(len(self.steps) + 1, title, sender))
@@ -61,6 +67,8 @@ def _title_13(name: str, sender: Side, known: Known) -> str | None:
         return "The server asks for a certificate"
     if name == "Certificate":
         return f"The {sender} shows who it is" if sender in known.proven else f"The {sender} shows no certificate"
+    if name == "EndOfEarlyData":
+        return "The client ends its early data"
     if name == "Finished" and (sender == "client" or "server" not in known.proven):
         return _CONFIRMS if sender == "client" else "The server confirms"
     return None

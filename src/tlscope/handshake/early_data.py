@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from .. import trace as t
 from ..crypto.cipher_suites import SUITES, Suite
 from ..errors import Misuse
 from ..keys.schedule13 import EarlySecret, TrafficSecret
@@ -77,6 +78,8 @@ def send_early_data(hs: Handshake, data: bytes | memoryview) -> None:
         )
     early.take(len(data))
     early.sent += data
+    if hs.sink is not None:
+        hs.sink(t.Data("sent", len(data), "early", bytes(data) if getattr(hs.sink, "secrets", False) else None))
     hs.records.queue(ContentType.application_data, data)
 
 
