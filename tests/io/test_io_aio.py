@@ -325,7 +325,7 @@ class TestEnds:
     @pytest.mark.parametrize("how", ["cut", "reset"])
     def test_a_cut_is_no_end_and_what_came_before_it_is_read_first(self, how: str) -> None:
         ours, theirs = tcp_pair()
-        accepting = Task(lambda: TLSStream.server(theirs, server_settings(tickets=0)))
+        accepting = Task(lambda: TLSStream.server(theirs, server_settings(tickets=None)))
 
         async def main() -> None:
             reader, writer = await aio.open_connection(config=client_settings(), server_name=SERVER_NAME, sock=ours)
@@ -481,7 +481,7 @@ class TestRefusals:
     def test_a_write_that_fails_finds_the_alert_that_explains_it(self) -> None:
         """The alert lies in the socket, unread; the next write meets a reset."""
         ours, theirs = tcp_pair()
-        accepting = Task(lambda: TLSStream.server(theirs, server_settings(tickets=0)))
+        accepting = Task(lambda: TLSStream.server(theirs, server_settings(tickets=None)))
 
         async def main() -> None:
             _, writer = await aio.open_connection(config=client_settings(), server_name=SERVER_NAME, sock=ours)

@@ -129,7 +129,7 @@ class TestVerdict:
             assert client.recv(100) == b"welcome"
 
     def test_silence_is_none(self) -> None:
-        with stream_pair(None, server_settings(**MUTUAL, tickets=0)) as (client, _):
+        with stream_pair(None, server_settings(**MUTUAL, tickets=None)) as (client, _):
             start = time.monotonic()
             assert not client.wait_for_verdict(0.1)
             assert time.monotonic() - start < 3

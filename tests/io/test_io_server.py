@@ -208,7 +208,7 @@ def test_close_ends_connections_and_waits_for_handlers() -> None:
             finished.append(error)
             raise
 
-    server = Server(server_settings(tickets=0), handler).start()
+    server = Server(server_settings(tickets=None), handler).start()
     clients = [connect(*server.address, client_settings(), server_name=SERVER_NAME) for _ in range(3)]
     with socket.create_connection(server.address) as silent:
         until(lambda: len(server._streams) == 4)

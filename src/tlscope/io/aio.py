@@ -37,14 +37,17 @@ async def open_connection(
     limit: int = _LIMIT,
     trace: Sink | None = None,
     decide: Decide | None = None,
+    early_data: bytes = b"",
     **options: Any,
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """Connect to a TLS server and shake hands; gives asyncio's reader and writer.
 
     ``server_name`` is whom the certificate must be for, ``host`` where it is not given. ``handshake_timeout`` bounds
     connecting and the handshake together, in seconds. ``limit`` is the reader's, in bytes; ``options``, such as ``sock``,
-    go to ``loop.create_connection``. ``writer.get_extra_info("tlscope")`` is the connection, with its ``facts``. Raises
-    ``TLSError``, ``TimeoutError``, or another ``OSError`` where the host can't be reached.
+    go to ``loop.create_connection``. ``writer.get_extra_info("tlscope")`` is the connection, with its ``facts``.
+    ``early_data`` is the first thing to send: before the handshake where a session and ``config.early_data`` allow it, so
+    it must do no harm when it arrives twice; else after it. Raises ``TLSError``, ``TimeoutError``, or another ``OSError``
+    where the host can't be reached.
     """
     loop = asyncio.get_running_loop()
     reader = TLSStreamReader(limit=limit, loop=loop)
@@ -58,6 +61,7 @@ async def open_connection(
         handshake_timeout=handshake_timeout,
         trace=trace,
         decide=decide,
+        early_data=early_data,
         **options,
     )
     return reader, asyncio.StreamWriter(transport, application, reader, loop)
@@ -73,6 +77,7 @@ async def create_connection(
     handshake_timeout: float | None = 10.0,
     trace: Sink | None = None,
     decide: Decide | None = None,
+    early_data: bytes = b"",
     **options: Any,
 ) -> tuple[TLSTransport, asyncio.BaseProtocol]:
     """``open_connection`` for a protocol instead of a reader and writer; it is made when the handshake is complete."""
@@ -88,7 +93,7 @@ async def create_connection(
         else:
             done.set_exception(error)
 
-    protocol = TLSProtocol(connection, protocol_factory, on_result, decide=decide)
+    protocol = TLSProtocol(connection, protocol_factory, on_result, decide=decide, early_data=early_data)
     try:
         async with asyncio.timeout(handshake_timeout) as limit:
             options = {"host": host, "port": port, **options}

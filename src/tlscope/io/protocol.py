@@ -13,13 +13,22 @@ from functools import partial
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
+from ..connection import ClientConnection
 from ..errors import TLSError
-from ..events import DataReceived, DecisionNeeded, Event, HandshakeCompleted, PeerClosed
+from ..events import (
+    DataReceived,
+    DecisionNeeded,
+    EarlyDataReceived,
+    EarlyDataRejected,
+    Event,
+    HandshakeCompleted,
+    PeerClosed,
+)
 from .transport import TLSTransport
 from .waiting import LINGER, READ_SIZE
 
 if TYPE_CHECKING:
-    from ..connection import ClientConnection, ServerConnection
+    from ..connection import ServerConnection
     from ..handshake.flow import Decision
 
 __all__ = ["Decide", "TLSProtocol"]
@@ -51,8 +60,12 @@ class TLSProtocol(asyncio.Protocol):
         *,
         handshake_timeout: float | None = None,
         decide: Decide | None = None,
+        early_data: bytes = b"",
     ) -> None:
         self.connection = connection
+        self.early_data = b""
+        """What a resuming client sent before the handshake, which anybody can have sent again (RFC 8446 section 8)."""
+        self._unsent = early_data
         self.transport = TLSTransport(self)
         self.application: Any = None
         self.raw: Any = None
@@ -78,6 +91,11 @@ class TLSProtocol(asyncio.Protocol):
         if self._handshake_timeout is not None:
             self._timer = self._loop.call_later(self._handshake_timeout, self._handshake_time_over)
         self._run(self.connection.start)
+        connection = self.connection
+        if isinstance(connection, ClientConnection) and 0 < len(self._unsent) <= connection.early_data_room:
+            connection.send_early_data(self._unsent)
+            self._unsent = b""
+            self.flush()
 
     def data_received(self, data: bytes) -> None:
         """Have the connection work on what came."""
@@ -171,8 +189,14 @@ class TLSProtocol(asyncio.Protocol):
     def _pass_on(self, event: Event) -> None:
         if isinstance(event, DataReceived):
             self.application.data_received(event.data)
+        elif isinstance(event, EarlyDataReceived):
+            self.early_data += event.data
+        elif isinstance(event, EarlyDataRejected):
+            self._unsent = event.data
         elif isinstance(event, HandshakeCompleted):
             self._stop_waiting()
+            self.connection.send_data(self._unsent)
+            self.flush()
             self.application = self._make_application()
             self._tell(None)
             self.application.connection_made(self.transport)

@@ -18,7 +18,16 @@ from typing import TYPE_CHECKING, Any
 
 from ..connection import ClientConnection, ServerConnection
 from ..errors import Misuse, TLSError, TruncatedStream
-from ..events import DataReceived, DecisionNeeded, Event, HandshakeCompleted, PeerClosed
+from ..events import (
+    DataReceived,
+    DecisionNeeded,
+    EarlyDataReceived,
+    EarlyDataRejected,
+    Event,
+    KeysUpdated,
+    PeerClosed,
+    TicketReceived,
+)
 from .waiting import LINGER, READ_SIZE, deadline_in, discard, until_readable, until_writable
 
 if TYPE_CHECKING:
@@ -40,6 +49,8 @@ class Pump:
         with suppress(OSError):  # a Unix socket has no such option
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.connection = connection
+        self.early_data = b""
+        """What a resuming client sent before the handshake, which anybody can have sent again (RFC 8446 section 8)."""
         self._sock = sock
         self._decide = decide
         self._engine = threading.Lock()
@@ -47,6 +58,7 @@ class Pump:
         self._sending = threading.RLock()
         self._received: deque[bytes] = deque()
         self._outgoing = memoryview(b"")
+        self._unsent = b""
         self._decision: Decision[Any] | None = None
         self._failure: Exception | None = None
         self._heard = False
@@ -82,10 +94,11 @@ class Pump:
 
     # The handshake
 
-    def _shake_hands(self, deadline: float | None, seconds: float | None) -> None:
+    def _shake_hands(self, deadline: float | None, seconds: float | None, early_data: bytes = b"") -> None:
         try:
             with self._reading, self._sending:
                 self._run(self.connection.start)
+                self._send_early(early_data)
                 while True:
                     self._check_open()
                     if self._decision is not None:
@@ -94,7 +107,11 @@ class Pump:
                     if not self._push(deadline):
                         raise TimeoutError(f"the {self._peer_role} took no data of the handshake within {seconds:g} s")
                     if self.connection.handshake_complete:
-                        return
+                        if not self._unsent:
+                            return
+                        self.connection.send_data(self._unsent)
+                        self._unsent = b""
+                        continue
                     if not self._receive(deadline):
                         awaited = " or ".join(self.connection.awaiting) or "answer"
                         raise TimeoutError(f"the {self._peer_role} sent no {awaited} within {seconds:g} s")
@@ -102,6 +119,14 @@ class Pump:
             self._closed = True
             self._sock.close()
             raise
+
+    def _send_early(self, data: bytes) -> None:
+        """Send it with the ClientHello where a session allows that much, otherwise when the handshake is complete."""
+        connection = self.connection
+        if isinstance(connection, ClientConnection) and 0 < len(data) <= connection.early_data_room:
+            connection.send_early_data(data)
+        else:
+            self._unsent = data
 
     def _take_decision(self, decision: Decision[Any]) -> None:
         self._decision = None
@@ -129,7 +154,11 @@ class Pump:
                 self._ended = True
             elif isinstance(event, DecisionNeeded):
                 self._decision = event.decision
-            if not isinstance(event, HandshakeCompleted):
+            elif isinstance(event, EarlyDataReceived):
+                self.early_data += event.data
+            elif isinstance(event, EarlyDataRejected):
+                self._unsent = event.data
+            if isinstance(event, DataReceived | KeysUpdated | PeerClosed | TicketReceived):
                 self._heard = True
         if self._failure is not None and (self._outgoing or self.connection.has_data_to_send):
             deadline = deadline_in(LINGER)

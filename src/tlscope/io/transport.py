@@ -23,7 +23,9 @@ class TLSTransport(asyncio.Transport):
         self._tls = protocol
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """``tlscope`` is the connection; all else, such as ``peername``, is the transport's below."""
+        """``tlscope`` is the connection, ``early_data`` what a client sent before the handshake, all else is from below."""
+        if name == "early_data":
+            return self._tls.early_data
         return self._tls.connection if name == "tlscope" else self._tls.raw.get_extra_info(name, default)
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
