@@ -107,7 +107,8 @@ def failure_box(diagram: Diagram, frame: Frame) -> Iterator[Text]:
         return Text(f"{indent}{left}{line}{right}", BAD, no_wrap=True, overflow="ignore")
 
     def row(words: str = "", style: str = "", label: str = "") -> Text:
-        text = Text(f"{indent}{box.upright} ", BAD, no_wrap=True, overflow="ignore")
+        text = Text(indent, no_wrap=True, overflow="ignore")
+        text.append(f"{box.upright} ", BAD)
         text.append(label, FAINT)
         text.append(words + " " * (inner - cell_len(words) - cell_len(label)), style)
         text.append(f" {box.upright}", BAD)
