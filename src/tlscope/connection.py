@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from . import trace as t
 from .config import ClientConfig, ServerConfig
 from .engine import Engine
-from .errors import Misuse, TLSError, TruncatedStream
+from .errors import HandshakeTimeout, Misuse, TLSError, TruncatedStream
 from .events import ConnectionFacts, Event
-from .handshake.channel_binding import channel_binding
+from .handshake.channel_binding import NOT_BOUND, channel_binding
 from .handshake.connected12 import client_connected_12, server_connected_12
 from .handshake.connected13 import client_connected_13, server_connected_13, update_keys
 from .handshake.early_data import send_early_data
@@ -148,8 +148,14 @@ class _Connection(Engine):
             error = TruncatedStream()
         else:
             error = TruncatedStream("the peer ended the connection in the middle of the handshake")
-        self._fail(self._driver.placed(error), alert=False)
+        self._fail(error, alert=False)
         raise error
+
+    def receive_timeout(self, sentence: str, seconds: float | None = None) -> HandshakeTimeout:
+        """The I/O layer's time for the handshake is over: fails the connection; gives the error to raise, with its step."""
+        error = HandshakeTimeout(sentence, seconds=seconds)
+        self._fail(error, alert=False)
+        return error
 
     def send_data(self, data: bytes | bytearray | memoryview) -> None:
         """Encrypt application data of any length and queue it. Raises ``Misuse`` before the handshake is complete."""
@@ -229,6 +235,8 @@ class _Connection(Engine):
             raise Misuse("keying material can be exported only after the handshake", code="not-connected")
         if not 1 <= length <= 255 * 32:
             raise Misuse(f"{length} bytes of keying material can't be exported: 1 to 8160 can")
+        if not self._established.binds:
+            raise Misuse(NOT_BOUND, code="no-extended-master-secret")
         name = label.encode() if isinstance(label, str) else label
         if not 1 <= len(name) <= 249:
             raise Misuse("an exporter label has 1 to 249 bytes")

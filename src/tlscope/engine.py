@@ -6,6 +6,7 @@ This file is the one place that turns an error into an alert. What an applicatio
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from . import trace as t
@@ -16,6 +17,7 @@ from .handshake.driver import Driver, Handshake
 from .handshake.established import Established
 from .handshake.flow import ChangeCipherSpec, Flow
 from .handshake.post_handshake_auth import PostHandshakeAuth
+from .handshake.situation import described, names_of, situation_of
 from .record.layer import RecordLayer
 from .wire.alerts import Alert
 from .wire.codec import DecodeError
@@ -106,6 +108,7 @@ class Engine:
             if self._established.post_handshake_auth and hs.transcript is not None:
                 hs.post_handshake = PostHandshakeAuth(hs.transcript)
             hs.transcript = None
+            hs.said, hs.heard = names_of(hs.said), names_of(hs.heard)
             hs.reassembly.relax()
             facts = self._established.facts
             if self.trace is not None:
@@ -238,15 +241,23 @@ class Engine:
     def _fail(self, error: TLSError, *, alert: bool = True) -> None:
         if self._error is not None:
             return
-        self._error = self._driver.placed(error)
+        self._error = self._placed(error)
         if self.trace is not None:
-            self.trace(t.Failed(error.as_dict()))
+            self.trace(t.Failed(described(error)))
         violation = getattr(error, "violation", None)
         if violation is violations.HTTP_ON_TLS_PORT and self.role == "server":
             # As nginx does: the person who typed http:// gets a sentence and not a blank page.
             self._records.queue_raw(_HTTP_ANSWER % (len(_HTTP_SENTENCE), _HTTP_SENTENCE))
         elif alert and error.alert is not None and not self._closed_by_us:
             self._send_alert(AlertLevel.fatal, error.alert)
+
+    def _placed(self, error: TLSError) -> TLSError:
+        """The error with its step, and with what was known when it arose."""
+        self._driver.placed(error)
+        if error.situation is None:
+            with suppress(Exception):  # an explanation must never stand in the way of the alert
+                error.situation = situation_of(self._handshake, self._records, error)
+        return error
 
     def _send_alert(self, level: AlertLevel, description: AlertDescription) -> None:
         if self.trace is not None:

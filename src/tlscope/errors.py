@@ -7,8 +7,9 @@ into an alert is ``connection.py``, which sends ``error.alert`` where there is o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .wire.codepoints import AlertDescription, AlertLevel
@@ -17,17 +18,20 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from .explain.diagnosis import Diagnosis
     from .violations import Violation
 
 __all__ = [
     "AlertReceived",
     "CertificateRejected",
     "ConfigError",
+    "HandshakeTimeout",
     "Incompatible",
     "Judge",
     "Misuse",
     "PeerViolation",
     "Rejection",
+    "Situation",
     "Step",
     "TLSError",
     "TruncatedStream",
@@ -65,11 +69,52 @@ class Step:
         return "before the handshake"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """What a connection knew when it failed: plain facts, gathered only then, from which ``explain`` reasons.
+
+    ``sent`` and ``received`` are the RFC's names of the handshake messages so far, in order. ``server_name`` is what
+    server_name said (RFC 6066 section 3), None where it was not sent; ``expected_name`` whom a client wanted to reach.
+    ``ours`` and ``theirs`` are the two sides' lists, as far as they were said, by name: ``versions``, ``cipher suites``,
+    ``groups``, ``signature schemes``, ``protocols``. ``shown`` is the DER chain that this side showed, None where it was
+    not asked for one, empty where it sent an empty list, ``not_shown`` because of what. ``asked_authorities`` are the CAs
+    that the peer's CertificateRequest named, None where none came. ``configured`` holds, for each identity that could
+    have been shown, its label and its issuers. ``heard_nothing`` is true where not one byte came; ``first_bytes`` are
+    up to 64 bytes that came and could not be read. ``now`` is this side's clock in ISO 8601.
+    """
+
+    role: str
+    phase: str = "handshake"
+    version: str = ""
+    sent: tuple[str, ...] = ()
+    received: tuple[str, ...] = ()
+    server_name: str | None = None
+    expected_name: str | None = None
+    ours: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    theirs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    shown: tuple[bytes, ...] | None = None
+    not_shown: str = ""
+    asked_authorities: tuple[str, ...] | None = None
+    asked_schemes: tuple[str, ...] = ()
+    configured: tuple[tuple[str, str], ...] = ()
+    heard_nothing: bool = False
+    first_bytes: bytes = b""
+    now: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as JSON-ready data; what says nothing is left out."""
+        return {item.name: _plain(value) for item in fields(self) if (value := getattr(self, item.name)) not in _SILENT}
+
+
+_SILENT: tuple[Any, ...] = (None, "", False, {}, b"")
+
+
 class TLSError(Exception):
     """The root of every error that this library raises on purpose.
 
     ``code`` is stable for machines; ``alert`` is the alert that the peer is sent, None where it gets none; ``rfc`` names
-    the rule; ``step`` is where it happened (None before a connection exists); ``evidence`` holds the facts by name.
+    the rule; ``step`` is where it happened (None before a connection exists); ``evidence`` holds the facts by name;
+    ``situation`` is what the connection knew (None before one exists). ``explain()`` says what to do about it.
     """
 
     judge: Judge = Judge.US
@@ -90,6 +135,13 @@ class TLSError(Exception):
         self.rfc = rfc
         self.evidence: Mapping[str, Any] = evidence or {}
         self.step: Step | None = None
+        self.situation: Situation | None = None
+
+    def explain(self) -> Diagnosis:
+        """What went wrong, where, who says so, why, and what to do: ``print(error.explain())``."""
+        # By name: errors are the ground that explanations stand on, and must not stand on them.
+        diagnosis: Diagnosis = import_module(f"{__package__}.explain.diagnosis").diagnose(self)
+        return diagnosis
 
     def __str__(self) -> str:
         where = f" ({self.step})" if self.step is not None else ""
@@ -232,6 +284,21 @@ class TruncatedStream(TLSError):
 
     def __init__(self, sentence: str = "the connection was cut: it ended without close_notify") -> None:
         super().__init__(sentence, code="truncated", rfc="RFC 8446 section 6.1")
+
+
+class HandshakeTimeout(TLSError, TimeoutError):
+    """The peer did not do its part of the handshake in the time allowed, ``seconds``, which is I/O's to measure."""
+
+    def __init__(self, sentence: str, *, seconds: float | None = None) -> None:
+        super().__init__(
+            sentence,
+            code="handshake-too-slow",
+            evidence={"seconds": seconds, "setting": "handshake_timeout"},
+        )
+        self.seconds = seconds
+
+    def __str__(self) -> str:
+        return self.sentence  # it names the message that was waited for
 
 
 class _Evidence(dict[str, Any]):

@@ -21,6 +21,7 @@ from tlscope import (
     CertificateRejected,
     ClientConfig,
     ClientConnection,
+    HandshakeTimeout,
     PeerViolation,
     ProtocolVersion,
     ServerConfig,
@@ -597,7 +598,7 @@ class TestTime:
                 await hang_up(writer)
                 assert await silent.read() == b""
                 silent_writer.close()
-                assert [type(error) for error in errors] == [TimeoutError]
+                assert [type(error) for error in errors] == [HandshakeTimeout]
                 assert "the client sent no ClientHello within 0.2 s" in str(errors[0])
 
         run(main())

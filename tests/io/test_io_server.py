@@ -12,7 +12,17 @@ import pytest
 from certificates import SERVER_NAME
 from loopback import MUTUAL, PATIENCE, Task, client_settings, read_all, server_settings
 
-from tlscope import AlertReceived, Misuse, PeerViolation, Server, TLSStream, TruncatedStream, connect, serve
+from tlscope import (
+    AlertReceived,
+    HandshakeTimeout,
+    Misuse,
+    PeerViolation,
+    Server,
+    TLSStream,
+    TruncatedStream,
+    connect,
+    serve,
+)
 
 
 def echo(stream: TLSStream) -> None:
@@ -79,7 +89,7 @@ def test_a_client_that_stalls_holds_up_nobody() -> None:
         stalled = [socket.create_connection(server.address) for _ in range(3)]
         assert ask(server) == b"hello"
         until(lambda: len(errors) == 3)
-        assert {type(error) for error, _ in errors} == {TimeoutError}
+        assert {type(error) for error, _ in errors} == {HandshakeTimeout}
         assert {address for _, address in errors} == {sock.getsockname() for sock in stalled}
         for sock in stalled:
             sock.close()

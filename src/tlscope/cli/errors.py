@@ -12,6 +12,7 @@ from ..errors import (
     AlertReceived,
     CertificateRejected,
     ConfigError,
+    HandshakeTimeout,
     Incompatible,
     PeerViolation,
     TLSError,
@@ -151,7 +152,7 @@ _NOTHING_IN_COMMON = {
 
 
 def _exit_code(error: TLSError, situation: Situation) -> ExitCode:
-    if isinstance(error, NetworkError | TruncatedStream):
+    if isinstance(error, NetworkError | TruncatedStream | HandshakeTimeout):
         return ExitCode.NETWORK
     if isinstance(error, Incompatible):
         return ExitCode.NOTHING_IN_COMMON
@@ -214,6 +215,7 @@ _CODE_ADVICE = {
     "no-such-host": "Check the name for a mistake.",
     "connection-refused": "Nothing listens there: start the server, or check host and port.",
     "timeout": "Check host and port, and whether a firewall is in between.",
+    "handshake-too-slow": "Check host and port, and whether a firewall is in between.",
     "address-in-use": "Another program listens there: name another port, or 0 for any free one.",
     "address-not-here": "This machine has no such address: try 127.0.0.1 or 0.0.0.0.",
     "permission-denied": "Ports below 1024 need privileges: name a higher one.",

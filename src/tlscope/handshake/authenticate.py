@@ -175,7 +175,7 @@ def judge(
     def verify() -> VerifiedPeer | None:
         if verifier is None:
             return None
-        return verifier.verify(chain, name, ocsp_response=ocsp_response, key_usage=key_usage)
+        return verifier.verify(chain, name, ocsp_response=ocsp_response, key_usage=key_usage, resumed=resumed)
 
     try:
         verified = yield from hs.decide(VerifyPeer(chain, name, verify, resumed=resumed))

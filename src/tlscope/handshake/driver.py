@@ -18,6 +18,7 @@ from ..record.reassembly import Reassembly
 from ..wire.alerts import Alert
 from ..wire.codec import DecodeError, IllegalValue
 from ..wire.codepoints import AlertDescription, AlertLevel, ContentType, HandshakeType, ProtocolVersion
+from .certificate_types import CertificateTypes
 from .flow import Decision, Expect, Flow, expectation, message_name
 
 if TYPE_CHECKING:
@@ -27,9 +28,11 @@ if TYPE_CHECKING:
     from ..record.layer import RecordLayer
     from ..record.protection import Direction
     from ..trace import Sink
+    from ..trust.identity import Identity
     from ..wire.handshake import HandshakeMessage
     from .early_data import EarlyData
     from .post_handshake_auth import PostHandshakeAuth
+    from .situation import Asked
 
 __all__ = ["Driver", "Handshake"]
 
@@ -39,6 +42,9 @@ C = TypeVar("C")
 D = TypeVar("D")
 M = TypeVar("M", bound="HandshakeMessage")
 T = TypeVar("T")
+
+MAX_REMEMBERED = 32
+"""Messages that are remembered for an explanation: more than any handshake has."""
 
 # What a flow may need the transcript before of: binders, signatures and Finished cover what came before them, and a
 # HelloRetryRequest replaces it (RFC 8446 section 4.4.1).
@@ -77,6 +83,14 @@ class Handshake:
         self.client_random = b""
         self.events: list[Event] = []
         """What the application is to be told."""
+        self.said: list[Any] = []
+        """The handshake's messages that this side sent; once it is over, their names. So that a failure can be explained."""
+        self.heard: list[Any] = []
+        """The same of the peer's."""
+        self.asked: Asked | None = None
+        """What the peer's CertificateRequest wanted, and what was answered."""
+        self.shown: Identity | None = None
+        """The identity that this side showed."""
         self.reassembly = Reassembly(config.limits.max_handshake_message, config.limits.max_handshake_bytes)
         self.change_cipher_specs_allowed = False
         """Whether a bare ChangeCipherSpec may come now (RFC 8446 section 5)."""
@@ -89,6 +103,7 @@ class Handshake:
         self.half_rtt = False
         """Whether a server may send application data before the client's Finished: nobody else is to be authenticated."""
         self.post_handshake: PostHandshakeAuth | None = None
+        self.certificate_types = CertificateTypes()
         self.early_data: EarlyData | None = None
         self.early_exporter: ExporterSecret | None = None
         self.read_generation = 0
@@ -108,6 +123,8 @@ class Handshake:
         raw = message.encode()
         if self.transcript is not None and not beside:
             self.transcript.add(raw)
+            if len(self.said) < MAX_REMEMBERED:
+                self.said.append(message)
         self.records.queue_handshake(raw)
         if self.sink is not None:
             write = self.records.write
@@ -270,6 +287,8 @@ class Driver:
                 hs.before = hs.transcript.fork()
             if kind != HandshakeType.hello_request:
                 hs.transcript.add(raw)
+            if len(hs.heard) < MAX_REMEMBERED:
+                hs.heard.append(message)
         self._send(message)
 
     def change_cipher_spec(self, message: object) -> bool:

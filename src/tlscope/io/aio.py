@@ -105,7 +105,8 @@ async def create_connection(
         if isinstance(error, TimeoutError) and limit.expired():
             if protocol.raw is None:
                 raise TimeoutError(f"{host} port {port} could not be reached within {handshake_timeout} s") from None
-            raise TimeoutError(protocol.awaited(handshake_timeout)) from None
+            timeout = protocol.connection.receive_timeout(protocol.awaited(handshake_timeout), handshake_timeout)
+            raise timeout from None
         raise
     return protocol.transport, protocol.application
 

@@ -238,7 +238,7 @@ class TLSProtocol(asyncio.Protocol):
             self._timer = self._loop.call_later(LINGER, self._linger_over, last)
 
     def _handshake_time_over(self) -> None:
-        self._error = TimeoutError(self.awaited(self._handshake_timeout))
+        self._error = self.connection.receive_timeout(self.awaited(self._handshake_timeout), self._handshake_timeout)
         self.abort()
 
     def awaited(self, seconds: float | None) -> str:

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..connection import ClientConnection, ServerConnection
 from ..errors import Misuse, TLSError, TruncatedStream
@@ -105,7 +105,7 @@ class Pump:
                         self._take_decision(self._decision)
                         continue
                     if not self._push(deadline):
-                        raise TimeoutError(f"the {self._peer_role} took no data of the handshake within {seconds:g} s")
+                        self._time_out(f"the {self._peer_role} took no data of the handshake within {seconds:g} s", seconds)
                     if self.connection.handshake_complete:
                         if not self._unsent:
                             return
@@ -114,7 +114,7 @@ class Pump:
                         continue
                     if not self._receive(deadline):
                         awaited = " or ".join(self.connection.awaiting) or "answer"
-                        raise TimeoutError(f"the {self._peer_role} sent no {awaited} within {seconds:g} s")
+                        self._time_out(f"the {self._peer_role} sent no {awaited} within {seconds:g} s", seconds)
         except BaseException:
             self._closed = True
             self._sock.close()
@@ -127,6 +127,10 @@ class Pump:
             connection.send_early_data(data)
         else:
             self._unsent = data
+
+    def _time_out(self, sentence: str, seconds: float | None) -> NoReturn:
+        with self._engine:
+            raise self.connection.receive_timeout(sentence, seconds)
 
     def _take_decision(self, decision: Decision[Any]) -> None:
         self._decision = None

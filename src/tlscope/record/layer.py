@@ -91,6 +91,16 @@ class RecordLayer:
         """Bytes of an unfinished record."""
         return len(self._pending) + len(self._source) - self._position
 
+    @property
+    def heard_nothing(self) -> bool:
+        """Whether not one byte has come."""
+        return not (self._seen_first or self.buffered)
+
+    @property
+    def unread(self) -> bytes:
+        """The first 64 bytes of what has come and could not be read."""
+        return bytes(self._pending[:64]) or self._source[self._position : self._position + 64]
+
     def next_record(self) -> tuple[int, bytes] | None:
         """The next record's true content type and content, or None where no whole record is there.
 

@@ -1,0 +1,102 @@
+"""What a connection knew when it failed, as plain facts: gathered then, and never before."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..errors import Situation, TLSError
+from ..trust.distinguished_name import describe_name
+from ..wire import extensions as x
+from ..wire.handshake import ClientHello
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..record.layer import RecordLayer
+    from ..wire.codepoints import SignatureScheme
+    from .driver import Handshake
+
+__all__ = ["Asked", "described", "names_of", "situation_of"]
+
+
+class Asked(NamedTuple):
+    """A CertificateRequest's demands: the schemes, the CAs (DER names), and why nothing was shown, empty where it was."""
+
+    schemes: tuple[SignatureScheme, ...]
+    authorities: tuple[bytes, ...]
+    refusal: str
+
+
+def names_of(messages: Iterable[Any]) -> list[Any]:
+    """The RFC's names of messages; names stay what they are."""
+    return [one if isinstance(one, str) else type(one).__name__ for one in messages]
+
+
+def situation_of(hs: Handshake, records: RecordLayer, error: TLSError) -> Situation:
+    """The facts that an explanation of ``error`` may need."""
+    config: Any = hs.config
+    said, heard = names_of(hs.said), names_of(hs.heard)
+    hellos = [one for one in (*hs.said, *hs.heard) if isinstance(one, ClientHello)]
+    hello = _hello(hellos[-1]) if hellos else {}
+    configured = {
+        "versions": _words(config.versions),
+        "cipher suites": _words(config.cipher_suites),
+        "groups": _words(config.groups),
+        "signature schemes": _words(config.signature_schemes),
+        "protocols": tuple(config.alpn),
+    }
+    client = hs.role == "client"
+    name = hellos[-1].extensions.get(x.SERVER_NAME) if hellos else hs.server_name
+    asked, shown = hs.asked, hs.shown
+    chain: tuple[bytes, ...] | None = None if shown is None else shown.chain
+    if shown is None and asked is not None:
+        chain = ()
+    return Situation(
+        role=hs.role,
+        phase=error.step.phase if error.step is not None else "handshake",
+        version=str(hs.version) if any(one in ("ServerHello", "HelloRetryRequest") for one in said + heard) else "",
+        sent=tuple(said),
+        received=tuple(heard),
+        server_name=name,
+        expected_name=hs.server_name if client else None,
+        ours=(hello or configured) if client else configured,
+        theirs={} if client else hello,
+        shown=chain,
+        not_shown="" if asked is None else asked.refusal,
+        asked_authorities=None if asked is None else tuple(describe_name(one) for one in asked.authorities[:50]),
+        asked_schemes=() if asked is None else _words(asked.schemes),
+        configured=tuple((one.label, _issuers(one)) for one in config.identities),
+        heard_nothing=records.heard_nothing,
+        first_bytes=records.unread,
+        now=config.clock().isoformat(timespec="seconds"),
+    )
+
+
+def described(error: TLSError) -> dict[str, Any]:
+    """An error as a trace keeps it: with its kind, its step in parts, and the situation."""
+    step = error.step
+    place = {} if step is None else {"message": step.message, "awaiting": list(step.awaiting), "phase": step.phase}
+    situation = {} if error.situation is None else error.situation.as_dict()
+    return {**error.as_dict(), "kind": type(error).__name__, "place": place, "situation": situation}
+
+
+def _hello(hello: ClientHello) -> dict[str, tuple[str, ...]]:
+    ext = hello.extensions
+    protocols = ext.get(x.ALPN_OFFER) or ()
+    return {
+        "versions": _words(ext.get(x.SUPPORTED_VERSIONS) or (hello.legacy_version,)),
+        "cipher suites": _words(hello.cipher_suites),
+        "groups": _words(ext.get(x.SUPPORTED_GROUPS) or ()),
+        "signature schemes": _words(ext.get(x.SIGNATURE_ALGORITHMS) or ()),
+        "protocols": tuple(one.decode("utf-8", "replace") for one in protocols),
+        "key shares": _words(share.group for share in ext.get(x.KEY_SHARES) or ()),
+    }
+
+
+def _words(values: Any) -> tuple[str, ...]:
+    return tuple(str(value) for value in list(values)[:100])
+
+
+def _issuers(identity: Any) -> str:
+    own = [certificate.issuer.rfc4514_string() for certificate in identity.certificates]
+    return own[-1] if own else ""
