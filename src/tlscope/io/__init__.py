@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from .blocking import TLSStream, connect
 from .keylog import key_log_file
+from .replay import FileReplayGuard
 from .server import Server, serve
 
-__all__ = ["Server", "TLSStream", "connect", "key_log_file", "serve"]
+__all__ = ["FileReplayGuard", "Server", "TLSStream", "connect", "key_log_file", "serve"]
