@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from loopback import PATIENCE, Task
 from native_openssl import NativeOpenSSL
-from peers import V12, V13, GnuTLS, InProcess, Node, OpenSSL, Peer, PythonSSL
+from peer_inprocess import InProcess, PythonSSL
+from peer_programs import GnuTLS, Node, OpenSSL
+from peers import V12, V13, Peer
 
 from tlscope import ProtocolVersion, TLSStream, Trace, connect
 from tlscope.trace import KeyChange
@@ -86,7 +88,7 @@ class TestKeyUpdate:
         words = [b"the first\n", b"the second\n", b"the third\n"]
         if isinstance(peer, InProcess):
             with socket.create_connection(("127.0.0.1", ours.port), timeout=PATIENCE) as sock:
-                stream = peer.connect(setup, sock)
+                stream = peer.connect(peer.context(setup, server=False), setup, sock)
                 for word in words:
                     stream.sendall(word)
                     assert stream.recv() == word

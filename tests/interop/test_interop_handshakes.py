@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 from native_openssl import NativeOpenSSL
-from peers import V12, V13, Curl, GnuTLS, Node, OpenSSL, Peer, PythonSSL
+from peer_inprocess import PythonSSL
+from peer_programs import Curl, GnuTLS, Node, OpenSSL
+from peers import V12, V13, Peer
 
 from tlscope import CipherSuite, NamedGroup, ProtocolVersion, connect
 from tlscope.crypto.cipher_suites import SUITES

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 from native_openssl import NativeOpenSSL
-from peers import V12, V13, Curl, GnuTLS, Node, OpenSSL, Peer, PythonSSL, Running
+from peer_inprocess import PythonSSL
+from peer_programs import Curl, GnuTLS, Node, OpenSSL
+from peers import V12, V13, Peer, Running
 
 from tlscope import (
     AlertDescription,

@@ -1,0 +1,135 @@
+"""Sessions with other implementations: resumed in both directions and versions, and early data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from loopback import PATIENCE
+from native_openssl import NativeOpenSSL
+from peer_inprocess import PythonSSL
+from peer_programs import Curl, GnuTLS, Node, OpenSSL
+from peers import V12, V13, Peer
+
+from tlscope import MemorySessionStore, ProtocolVersion, TLSStream, connect
+
+PEERS = [OpenSSL(), NativeOpenSSL(), GnuTLS(), PythonSSL(), Node(), Curl()]
+SERVERS = [peer for peer in PEERS if not isinstance(peer, Curl)]
+WORD = b"there-and-back\n"
+EARLY = b"an early word\n"
+
+versions = pytest.mark.parametrize("version", [V13, V12], ids=lambda version: str(version).replace(" ", ""))
+auths = pytest.mark.parametrize("mutual", [False, True], ids=["one-way", "mutual"])
+
+
+def present(peer: Peer) -> None:
+    if reason := peer.absent():
+        pytest.skip(reason)
+
+
+def receive(stream: TLSStream, count: int) -> bytes:
+    data = b""
+    while len(data) < count:
+        piece = stream.recv(65536)
+        assert piece, "the peer ended early"
+        data += piece
+    return data
+
+
+@pytest.mark.parametrize("peer", PEERS, ids=str)
+@versions
+@auths
+def test_their_client_resumes(peer: Peer, version: ProtocolVersion, mutual: bool, settings, serve) -> None:
+    present(peer)
+    if isinstance(peer, Curl) and version is V12:
+        pytest.skip("curl asks for no tickets in TLS 1.2, only for session IDs: see the next test")
+    ours = serve(settings.server(version, mutual=mutual))
+    answer = peer.resume(settings.peer_client(version, "P-256" if mutual else None), ours.port, WORD)
+    assert answer.ok, answer.text
+    ours.ended(2)
+    assert [facts.resumed for facts in ours.facts] == [False, True]
+    assert [facts.peer is not None for facts in ours.facts] == [mutual, mutual]
+
+
+@pytest.mark.parametrize("peer", PEERS, ids=str)
+def test_their_client_resumes_by_session_id(peer: Peer, settings, serve) -> None:
+    present(peer)
+    ours = serve(settings.server(V12, tickets=None, session_store=MemorySessionStore()))
+    answer = peer.resume(settings.peer_client(V12), ours.port, WORD)
+    assert answer.ok, answer.text
+    ours.ended(2)
+    assert [facts.resumed for facts in ours.facts] == [False, True]
+
+
+@pytest.mark.parametrize("peer", SERVERS, ids=str)
+@versions
+@auths
+def test_we_resume(peer: Peer, version: ProtocolVersion, mutual: bool, settings) -> None:
+    present(peer)
+    if mutual and isinstance(peer, PythonSSL):
+        pytest.skip("Python's ssl sets no session ID context, without which libssl resumes no client's certificate")
+    config = settings.client(version, "P-256" if mutual else None)
+    with peer.server(settings.peer_server(version, mutual=mutual)) as running:
+        for resumed in (False, True, True):
+            with connect("127.0.0.1", running.port, config, server_name="localhost", timeout=10) as stream:
+                stream.sendall(WORD)
+                assert receive(stream, len(WORD)) == peer.echo(WORD)
+                assert stream.facts.resumed is resumed
+                assert stream.facts.peer.names.dns == ("localhost",)
+
+
+class TestEarlyData:
+    def test_of_openssl_s_client(self, settings, serve, tmp_path: Path) -> None:
+        peer = OpenSSL()
+        present(peer)
+        early: list[bytes] = []
+
+        def handler(stream: TLSStream) -> None:
+            early.append(stream.early_data)
+            stream.sendall(stream.recv(65536))
+            stream.recv(1)
+
+        (tmp_path / "early").write_bytes(EARLY)
+        ours = serve(settings.server(V13, max_early_data=1000), handler)
+        answer = peer.resume(settings.peer_client(V13), ours.port, WORD, "-early_data", str(tmp_path / "early"))
+        assert answer.ok, answer.text
+        assert "Early data was accepted" in answer.text
+        assert ours.facts[1].early_data == "accepted"
+        assert early == [b"", EARLY]
+
+    def test_to_openssl_s_server(self, settings) -> None:
+        peer = OpenSSL()
+        present(peer)
+        config = settings.client(V13, early_data=True)
+        with peer.server(settings.peer_server(V13), None, "-early_data") as running:
+            process = running.process
+            assert process is not None
+            for times, fate in enumerate(("", "accepted"), 1):
+                options = {"server_name": "localhost", "timeout": PATIENCE, "early_data": EARLY}
+                with connect("127.0.0.1", running.port, config, **options) as stream:
+                    assert stream.facts.early_data == fate
+                    assert process.wait_for(EARLY.decode().strip(), times), process.text
+                    process.say(WORD)
+                    assert receive(stream, len(WORD)) == WORD
+        assert "Early data received" in process.text
+
+    def test_that_openssl_s_server_rejects_is_sent_again(self, settings) -> None:
+        """Another server knows nothing of the session, and skips what it can't read (RFC 8446 section 4.2.10)."""
+        peer = OpenSSL()
+        present(peer)
+        config = settings.client(V13, early_data=True)
+        options = {"server_name": "localhost", "timeout": PATIENCE, "early_data": EARLY}
+        with peer.server(settings.peer_server(V13), None, "-early_data") as running:
+            process = running.process
+            assert process is not None
+            with connect("127.0.0.1", running.port, config, **options) as stream:
+                assert process.wait_for(EARLY.decode().strip()), process.text
+                process.say(WORD)
+                assert receive(stream, len(WORD)) == WORD
+        with peer.server(settings.peer_server(V13), None) as running:
+            process = running.process
+            assert process is not None
+            with connect("127.0.0.1", running.port, config, **options) as stream:
+                assert not stream.facts.resumed
+                assert stream.facts.early_data == "rejected"
+                assert process.wait_for(EARLY.decode().strip()), process.text
