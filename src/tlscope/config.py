@@ -266,8 +266,8 @@ class _Config:
 
     @cached_property
     def groups_12(self) -> tuple[NamedGroup, ...]:
-        """The groups that TLS 1.2 can use, which are the curves: a hybrid needs TLS 1.3's shape."""
-        return tuple(group for group in self.groups if not GROUPS[group].is_hybrid)
+        """The groups that TLS 1.2 can use, which are the curves (RFC 8422): a hybrid needs TLS 1.3's shape."""
+        return tuple(group for group in self.groups if GROUPS[group].is_curve)
 
     @cached_property
     def alpn_wire(self) -> tuple[bytes, ...]:

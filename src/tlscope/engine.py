@@ -244,6 +244,9 @@ class Engine:
         self._error = self._placed(error)
         if self.trace is not None:
             self.trace(t.Failed(described(error)))
+        if self._established is None and self._handshake.forget_session is not None:
+            with suppress(Exception):  # an application's cache must not stand in the way of the alert
+                self._handshake.forget_session()
         violation = getattr(error, "violation", None)
         if violation is violations.HTTP_ON_TLS_PORT and self.role == "server":
             # As nginx does: the person who typed http:// gets a sentence and not a blank page.

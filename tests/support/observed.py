@@ -137,7 +137,8 @@ def _rsa(**server: Any) -> Observed:
 
 
 _MUTUAL = {"client_auth": ClientAuth.REQUIRED, "trust": anchors()}
-_OLD = {"min_version": TLS1_2, "max_version": TLS1_2}
+# The curve of the certificate's key must be among the groups (RFC 8422 section 5.3).
+_OLD = {"min_version": TLS1_2, "max_version": TLS1_2, "groups": (NamedGroup.x25519, NamedGroup.secp256r1)}
 _WIDE = (NamedGroup.x25519, NamedGroup.secp384r1)
 _STRANGERS = TrustAnchors.from_certificates([stranger().certificate])
 

@@ -52,6 +52,11 @@ class Group:
         """Whether the server answers with a ciphertext: a group of TLS 1.3 alone, and never a key pair of its own."""
         return self._respond is not None
 
+    @property
+    def is_curve(self) -> bool:
+        """Whether it is an elliptic curve, which is what ECDHE in TLS 1.2 needs (RFC 8422); RFC 7919's are no curves."""
+        return not self.is_hybrid and not 0x0100 <= self.name < 0x0200
+
     def respond(self, client_share: bytes, key_pair: Callable[[Group], KeyPair]) -> tuple[bytes, bytes]:
         """The server's share and the shared secret for a client's share. Raises ``InvalidPublicKey``."""
         self.check_length(client_share, self.client_share_length)

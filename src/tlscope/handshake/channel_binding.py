@@ -6,12 +6,19 @@ from ..errors import Misuse
 from ..trust.end_point import server_end_point
 from .established import Established
 
-__all__ = ["channel_binding"]
+__all__ = ["NOT_BOUND", "channel_binding"]
+
+NOT_BOUND = (
+    "this TLS 1.2 connection has no extended master secret, so somebody between may share its keys with another one: "
+    "nothing may be derived from them to authenticate with (RFC 7627 section 5.4)"
+)
 
 
 def channel_binding(kind: str, role: str, established: Established) -> bytes:
     """The bytes of one binding. Raises ``Misuse`` for an unknown kind, or one that this connection does not have."""
     facts = established.facts
+    if kind in ("tls-exporter", "tls-unique") and not established.binds:
+        raise Misuse(NOT_BOUND, code="no-extended-master-secret")
     if kind == "tls-exporter":
         return established.exporter.export(b"EXPORTER-Channel-Binding", b"", 32)
     if kind == "tls-unique":

@@ -48,9 +48,6 @@ if TYPE_CHECKING:
 
 TLS1_2 = ProtocolVersion.TLS1_2
 
-_SENTINELS = {b"DOWNGRD\x01": ProtocolVersion.TLS1_2, b"DOWNGRD\x00": ProtocolVersion.TLS1_1}
-"""What a server that can do better leaves at the end of its random (RFC 8446 section 4.1.3)."""
-
 
 @dataclass(slots=True)
 class Agreed:
@@ -121,7 +118,7 @@ def client_handshake_12(hs: Handshake, config: ClientConfig, offer: Offer, hello
         client_certificate_requested=request is not None,
     )
     keep_session(hs, config, facts, master, agreed, ticket)
-    return Established(facts, master, tls_unique=first_finished)
+    return Established(facts, master, binds=agreed.extended, tls_unique=first_finished)
 
 
 # The server's first flight
@@ -129,12 +126,6 @@ def client_handshake_12(hs: Handshake, config: ClientConfig, offer: Offer, hello
 
 def read_server_hello(hs: Handshake, config: ClientConfig, offer: Offer, hello: ServerHello) -> Agreed:
     """Check the ServerHello against the offer (RFC 5246 section 7.4.1.3)."""
-    sentinel = _SENTINELS.get(hello.random[-8:])
-    best = config.versions[0]
-    if sentinel is not None and (best > TLS1_2 or sentinel < TLS1_2):
-        # Section 4.1.3 of RFC 8446: the server could do better, so the versions were changed on the way.
-        can_do = ProtocolVersion.TLS1_3 if sentinel == TLS1_2 else TLS1_2
-        raise PeerViolation(violations.DOWNGRADED, best=can_do, received=TLS1_2)
     answers = hello.extensions
     check_answers("ServerHello", answers, offer.hello.extensions.types, x.SERVER_HELLO_12_FORMS)
     if hello.compression_method != 0:
@@ -241,7 +232,7 @@ def choose_identity(
     )
     if identity is None:
         return None, why, None
-    scheme = negotiate.signature_scheme(request.signature_algorithms, identity.schemes_12, usable)
+    scheme = negotiate.signature_scheme_12(request.signature_algorithms, identity, usable)
     hs.note("signature_scheme", scheme.value, scheme.why, request.signature_algorithms, identity.schemes_12)
     return identity, None, scheme.value
 

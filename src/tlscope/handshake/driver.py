@@ -102,7 +102,11 @@ class Handshake:
         self.renegotiations_refused = 0
         self.half_rtt = False
         """Whether a server may send application data before the client's Finished: nobody else is to be authenticated."""
+        self.forget_session: Callable[[], None] | None = None
+        """Takes the session that was offered out of the cache: what a failed handshake does (RFC 5246 section 7.2.2)."""
         self.post_handshake: PostHandshakeAuth | None = None
+        self.held: list[bytes] | None = None
+        """Messages that must go out together (section 4.6.2), while a decision may still come between them."""
         self.certificate_types = CertificateTypes()
         self.early_data: EarlyData | None = None
         self.early_exporter: ExporterSecret | None = None
@@ -125,7 +129,10 @@ class Handshake:
             self.transcript.add(raw)
             if len(self.said) < MAX_REMEMBERED:
                 self.said.append(message)
-        self.records.queue_handshake(raw)
+        if self.held is None or beside:
+            self.records.queue_handshake(raw)
+        else:
+            self.held.append(raw)
         if self.sink is not None:
             write = self.records.write
             epoch = "plaintext" if write is None else write.epoch
@@ -265,6 +272,9 @@ class Driver:
         hs, waiting = self.handshake, self._waiting
         kind = raw[0]
         self._name = message_name(kind)
+        if kind == HandshakeType.hello_request and self._passes_over(raw):
+            self._trace(raw)
+            return
         decode = waiting.decoders.get(kind) if isinstance(waiting, Expect) else None
         if decode is None:
             self._trace(raw)
@@ -323,6 +333,14 @@ class Driver:
                 raise self.placed(PeerViolation(named))
         expected = " or ".join(self.awaiting) or "nothing"
         raise self.placed(PeerViolation(violations.UNEXPECTED_MESSAGE, received=received, expected=expected))
+
+    def _passes_over(self, raw: bytes) -> bool:
+        """Whether a HelloRequest came in a handshake that is or may become one of TLS 1.2, where it means nothing and is
+        part of no transcript (RFC 5246 section 7.4.1.1). ``Limits.max_handshake_bytes`` counts it all the same.
+        """
+        hs = self.handshake
+        speaks_12 = ProtocolVersion.TLS1_2 in hs.config.versions and not hs.records.is_tls13
+        return speaks_12 and hs.role == "client" and self.phase == "handshake" and len(raw) == 4
 
     def _send(self, message: object) -> None:
         flow = self._flow

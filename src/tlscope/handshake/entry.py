@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from .. import violations
@@ -16,7 +17,7 @@ from .client13 import client_handshake_13
 from .early_data import begin_early_data
 from .established import Established
 from .flow import Flow
-from .hello import agree_version, make_offer
+from .hello import agree_version, check_downgrade, make_offer
 from .server12 import server_handshake_12
 from .server13 import server_handshake_13
 
@@ -32,11 +33,14 @@ def client_handshake(hs: Handshake, config: ClientConfig) -> Flow[Established]:
     offer = make_offer(hs, config)
     hs.client_random = offer.hello.random
     offer = replace(offer, hello=hs.send(offer.hello))
+    if offer.session is not None and config.sessions is not None and hs.server_name is not None:
+        hs.forget_session = partial(config.sessions.remove, hs.server_name, offer.session)
     # RFC 8446 section 5: from the ClientHello on, a ChangeCipherSpec for middleboxes is passed over.
     hs.change_cipher_specs_allowed = ProtocolVersion.TLS1_3 in config.versions
     if offer.offers_early_data:
         begin_early_data(hs, config, offer)
     hello = yield from hs.expect(ServerHello, HelloRetryRequest)
+    check_downgrade(hello, config.versions[0])
     version = agree_version(offer, hello, config.versions)
     if hs.early_data is not None and version is ProtocolVersion.TLS1_2:
         # RFC 8446 appendix D.3: a server that went back to TLS 1.2 can't have sent the ticket.

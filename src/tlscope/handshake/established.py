@@ -31,5 +31,7 @@ class Established:
     """When the session began that was resumed; None after a full handshake."""
     post_handshake_auth: bool = False
     """Whether the client may be asked for a certificate later (RFC 8446 section 4.6.2)."""
+    binds: bool = True
+    """Whether the keys belong to this handshake alone; without the extended master secret they may not (RFC 7627)."""
     tls_unique: bytes | None = field(default=None, repr=False)
     """The first Finished of a TLS 1.2 handshake (RFC 5929 section 3)."""

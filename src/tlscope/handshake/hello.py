@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 TLS1_2, TLS1_3 = ProtocolVersion.TLS1_2, ProtocolVersion.TLS1_3
 
+_BELOW_TLS12 = b"DOWNGRD\x00"
+_SENTINELS = (b"DOWNGRD\x01", _BELOW_TLS12)
+"""What a server that can do TLS 1.3, or 1.2, leaves at the end of its random where it chose less (section 4.1.3)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Offer:
@@ -167,6 +171,17 @@ def check_place(name: str, extensions: Extensions, allowed: Container[int]) -> N
     for kind in extensions.types:
         if kind not in allowed and ExtensionType.of(kind).is_named:
             raise PeerViolation(violations.MISPLACED_EXTENSION, message=name, extension=ExtensionType.of(kind))
+
+
+def check_downgrade(hello: ServerHello, best: ProtocolVersion) -> None:
+    """Raises ``PeerViolation`` where the server leaves word that it could do better than it chose (section 4.1.3).
+
+    ``best`` is the newest version that this client speaks. A client of TLS 1.2 looks only where something older came.
+    """
+    chosen, sentinel = hello.version, hello.random[-8:]
+    if chosen < TLS1_3 and sentinel in _SENTINELS and (best >= TLS1_3 or chosen < TLS1_2):
+        can_do = TLS1_2 if sentinel == _BELOW_TLS12 and chosen < TLS1_2 else TLS1_3
+        raise PeerViolation(violations.DOWNGRADED, best=can_do, received=chosen)
 
 
 def agree_version(offer: Offer, hello: ServerHello, configured: Iterable[ProtocolVersion]) -> ProtocolVersion:

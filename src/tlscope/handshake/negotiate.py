@@ -105,6 +105,15 @@ def signature_scheme(
     )
 
 
+def signature_scheme_12(
+    offered: Sequence[SignatureScheme], identity: Identity, usable: Sequence[SignatureScheme]
+) -> Chosen[SignatureScheme]:
+    """The same for TLS 1.2, where an EC key may sign with any hash: the one that is as strong as its curve comes first."""
+    if identity.key_kind.startswith("ec:"):
+        usable = sorted(usable, key=lambda scheme: scheme not in identity.schemes)
+    return signature_scheme(offered, identity.schemes_12, usable)
+
+
 def alpn(offered: Sequence[bytes] | None, configured: Sequence[bytes]) -> Chosen[bytes] | None:
     """The application protocol; None where one side has no wish (RFC 7301 section 3.2)."""
     if not offered or not configured:

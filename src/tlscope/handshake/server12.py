@@ -42,8 +42,6 @@ if TYPE_CHECKING:
 
 TLS1_2, TLS1_3 = ProtocolVersion.TLS1_2, ProtocolVersion.TLS1_3
 
-_CLIENT_VERSION = b"\x03\x03"
-
 
 @dataclass(slots=True)
 class Choices:
@@ -55,6 +53,7 @@ class Choices:
     scheme: SignatureScheme | None
     alpn: bytes | None
     extended: bool
+    client_version: int
     random: bytes = field(repr=False)
     session_id: bytes = field(repr=False)
     ticket_promised: bool
@@ -116,7 +115,7 @@ def server_handshake_12(hs: Handshake, config: ServerConfig, hello: ClientHello)
         new_session_id(config, facts, master, choices.session_id)
     write_12(hs, choices.suite, keys)
     hs.send(Finished(master.finished("server", hs.hash_so_far)))
-    return Established(facts, master, tls_unique=first_finished)
+    return Established(facts, master, binds=choices.extended, tls_unique=first_finished)
 
 
 # Hearing the ClientHello
@@ -170,7 +169,7 @@ def choose(hs: Handshake, config: ServerConfig, hello: ClientHello, extended: bo
     scheme: SignatureScheme | None = None
     if suite.value.key_exchange == "ECDHE":
         hs.note("group", group, "it is the server's first choice among the common ones", groups, config.groups_12)
-        chosen = negotiate.signature_scheme(schemes, identity.schemes_12, usable)
+        chosen = negotiate.signature_scheme_12(schemes, identity, usable)
         hs.note("signature_scheme", chosen.value, chosen.why, schemes, identity.schemes_12)
         scheme = chosen.value
     else:
@@ -183,6 +182,7 @@ def choose(hs: Handshake, config: ServerConfig, hello: ClientHello, extended: bo
             config.suites_12,
             "RFC 5246 section 7.4.7.1",
         )
+    ticket = extended and config.tickets is not None and ext.get(x.SESSION_TICKET) is not None
     return Choices(
         identity,
         suite.value,
@@ -190,9 +190,11 @@ def choose(hs: Handshake, config: ServerConfig, hello: ClientHello, extended: bo
         scheme,
         choose_alpn(hs, config, hello),
         extended,
+        hello.legacy_version,
         server_random(config),
-        config.randomness.bytes(32) if config.session_store is not None and extended else b"",
-        extended and config.tickets is not None and ext.get(x.SESSION_TICKET) is not None,
+        # RFC 7627 section 5.3: a session without the extended master secret is never resumed, so it is not kept either.
+        config.randomness.bytes(32) if config.session_store is not None and extended and not ticket else b"",
+        ticket,
     )
 
 
@@ -205,6 +207,10 @@ def suites_for(
 ) -> tuple[CipherSuite, ...]:
     """The common suites that this certificate's key can serve, in the server's order."""
     signs = any(scheme in usable for scheme in identity.schemes_12)
+    # RFC 8422 section 5.3: the curve of the certificate's key must be one that the client named, where it named any.
+    curves, curve = hello.extensions.get(x.SUPPORTED_GROUPS), identity.key_kind.removeprefix("ec:")
+    if curves is not None and identity.key_kind.startswith("ec:") and all(one.name != curve for one in curves):
+        return ()
     found = []
     for name in config.suites_12:
         suite = SUITES[name]
@@ -320,9 +326,10 @@ def read_client_key(
             raise PeerViolation(violations.BAD_CLIENT_KEY_EXCHANGE, group=choices.group, problem=problem) from None
     # RFC 5246 section 7.4.7.1: whatever is wrong with the premaster secret, go on with a random one, so that the client's
     # Finished fails as it would for any wrong key; whoever tries ciphertexts learns nothing.
-    substitute = _CLIENT_VERSION + config.randomness.bytes(46)
+    version = choices.client_version.to_bytes(2, "big")
+    substitute = version + config.randomness.bytes(46)
     premaster = rsa_decrypt(choices.identity.key, message.encrypted_premaster_secret)
-    good = (len(premaster) == 48) & equal(premaster[:2], _CLIENT_VERSION)
+    good = (len(premaster) == 48) & equal(premaster[:2], version)
     return (substitute, premaster)[good]
 
 
@@ -343,6 +350,7 @@ def resume(hs: Handshake, config: ServerConfig, hello: ClientHello, resumable: R
         None,
         alpn,
         True,
+        hello.legacy_version,
         server_random(config),
         # RFC 5077 section 3.4: the client knows by the echo of its session ID that the ticket was accepted.
         hello.session_id,

@@ -115,12 +115,14 @@ class Verifier:
         *,
         ocsp_response: bytes | None = None,
         key_usage: str = "digitalSignature",
+        resumed: bool = False,
     ) -> VerifiedPeer:
         """Verify a chain of DER certificates as the peer sent it, leaf first; the others may stand in any order.
 
         ``server_name`` is the DNS name or address that was asked for; None checks no name, as for clients. ``now``
         replaces the clock. ``ocsp_response`` is the DER that the peer stapled. ``key_usage`` is the bit that a leaf's
-        keyUsage must have, if it has one: ``keyEncipherment`` in TLS 1.2 with RSA key transport.
+        keyUsage must have, if it has one: ``keyEncipherment`` in TLS 1.2 with RSA key transport. ``resumed`` says that the
+        chain was shown when a session began: nothing is stapled at its resumption, so no response is demanded then.
 
         Raises ``CertificateRejected``; ``Misuse`` where ``server_name`` is no name at all.
         """
@@ -131,13 +133,13 @@ class Verifier:
             known = self._verify(tuple(chain), server_name, moment, key_usage)
             self._memory.put(key, known)
         peer = known.peer
-        if len(peer.path) > 1 and (reason := self._revoked(known, moment, ocsp_response)) is not None:
+        if len(peer.path) > 1 and (reason := self._revoked(known, moment, ocsp_response, resumed)) is not None:
             self._reject(reason, tuple(chain))
         return peer
 
-    def _revoked(self, known: _Accepted, now: datetime, ocsp_response: bytes | None) -> Reason | None:
+    def _revoked(self, known: _Accepted, now: datetime, ocsp_response: bytes | None, resumed: bool) -> Reason | None:
         peer, needed = known.peer, ""
-        if self.purpose == "server" and ocsp_response is None:
+        if self.purpose == "server" and ocsp_response is None and not resumed:
             if known.promises_staple:
                 needed = "the certificate promises one (TLS Feature, must-staple)"
             elif self.policy.require_staple:
