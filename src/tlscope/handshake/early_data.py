@@ -90,17 +90,13 @@ def judge_early_data(
     selected: Selected | None,
     suite: Suite,
     alpn: bytes | None,
-    *,
-    retried: bool,
 ) -> TrafficSecret | None:
     """Whether the server takes the client's early data: its keys, or None; the reason is in the trace."""
     if ExtensionType.early_data not in hello.extensions:
         return None
-    reason = _refusal(hs, config, hello, selected, suite, alpn, retried=retried)
+    reason = _refusal(config, hello, selected, suite, alpn)
     if reason:
-        hs.note("early_data", "rejected", reason, rfc="RFC 8446 section 4.2.10")
-        hs.early_data = EarlyData(0, "rejected", open=False)
-        hs.records.skip_budget = max(config.max_early_data, config.limits.max_skipped_early_data)
+        reject_early_data(hs, config, reason)
         return None
     assert selected is not None  # noqa: S101 - it is a reason to refuse
     assert selected.psk.session is not None  # noqa: S101 - so is an external PSK
@@ -115,21 +111,23 @@ def judge_early_data(
     return secret
 
 
+def reject_early_data(hs: Handshake, config: ServerConfig, reason: str) -> None:
+    """Take none: what the client has sent behind its hello is passed over (section 4.2.10)."""
+    hs.note("early_data", "rejected", reason, rfc="RFC 8446 section 4.2.10")
+    hs.early_data = EarlyData(0, "rejected", open=False)
+    hs.records.skip_budget = max(config.max_early_data, config.limits.max_skipped_early_data)
+
+
 def _refusal(
-    hs: Handshake,
     config: ServerConfig,
     hello: ClientHello,
     selected: Selected | None,
     suite: Suite,
     alpn: bytes | None,
-    *,
-    retried: bool,
 ) -> str:
     """Why early data is not taken, empty where it is (sections 4.2.10, 8.1 to 8.3)."""
     if not config.max_early_data:
         return "this server takes none"
-    if retried:
-        return "a HelloRetryRequest came between"
     if selected is None or selected.psk.session is None:
         return "no ticket was accepted"
     session = selected.psk.session

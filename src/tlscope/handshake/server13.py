@@ -32,7 +32,7 @@ from . import authenticate, negotiate
 from .certificate_compression import compress, decompress
 from .certificate_types import CertificateTypes, choose_types
 from .client13 import check_finished, expect_certificate
-from .early_data import judge_early_data
+from .early_data import judge_early_data, reject_early_data
 from .established import Established
 from .flow import Flow
 from .hello import check_answers, check_retried_hello, required
@@ -65,7 +65,7 @@ def server_handshake_13(hs: Handshake, config: ServerConfig, hello: ClientHello)
 
     hs.records.is_tls13 = True
     alpn = choose_alpn(hs, config, hello)
-    early = judge_early_data(hs, config, hello, selected, suite, alpn, retried=retried)
+    early = judge_early_data(hs, config, hello, selected, suite, alpn)
     secret = answer_hello(hs, config, hello, suite, group, selected)
     compatibility_change_cipher_spec(hs, hello, already=retried)
     server_traffic, client_traffic = derive_handshake_keys(hs, secret, early)
@@ -199,8 +199,7 @@ def hear_second_hello(
 ) -> Flow[ClientHello]:
     """HelloRetryRequest, and the ClientHello that answers it (section 4.1.4)."""
     if ExtensionType.early_data in first.extensions:
-        # Section 4.2.10: what the client has sent on top of its first hello is passed over.
-        hs.records.skip_budget = max(config.max_early_data, config.limits.max_skipped_early_data)
+        reject_early_data(hs, config, "a HelloRetryRequest came between")
     cookie = ask_again(hs, config, first, suite, group)
     second = yield from hs.expect(ClientHello)
     hs.records.skip_budget = 0
