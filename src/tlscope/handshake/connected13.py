@@ -76,10 +76,11 @@ def update_keys(hs: Handshake, *, request: bool = False) -> None:
     """Send KeyUpdate and change the sending keys (section 4.6.3)."""
     assert hs.write_secret is not None  # noqa: S101 - the handshake left it
     asked = KeyUpdateRequest.update_requested if request else KeyUpdateRequest.update_not_requested
-    hs.send(KeyUpdate(asked), beside=True)
     secret = hs.write_secret.updated()
     hs.write_generation += 1
     label = "CLIENT" if hs.role == "client" else "SERVER"
+    # Before the message: where the key log fails, the alert must still go out under keys that the peer has.
     hs.reveal(f"{label}_TRAFFIC_SECRET_{hs.write_generation}", secret.secret, "the secret before it")
+    hs.send(KeyUpdate(asked), beside=True)
     hs.write_with_secret(secret, f"application+{hs.write_generation}")
     hs.key_update_queued = True
