@@ -153,11 +153,11 @@ def choose(hs: Handshake, config: ServerConfig, hello: ClientHello, extended: bo
             hs, config, hello, usable, lambda one: bool(suites_for(config, hello, one, usable, group))
         )
     except negotiate.NoFit:
-        raise no_common_suite(config, hello) from None
+        raise no_fit(config, hello, usable, group) from None
     fitting = suites_for(config, hello, identity, usable, group)
     if not fitting:
         # The application chose an identity that no common cipher suite goes with.
-        raise no_common_suite(config, hello)
+        raise no_fit(config, hello, usable, group)
     suite = negotiate.cipher_suite(
         [one for one in hello.cipher_suites if one in fitting], fitting, by_client=config.client_cipher_order
     )
@@ -224,13 +224,35 @@ def suites_for(
     return tuple(found)
 
 
-def no_common_suite(config: ServerConfig, hello: ClientHello) -> Incompatible:
-    """No suite that both sides have goes with a certificate that the server has."""
-    return Incompatible(
+def no_fit(
+    config: ServerConfig, hello: ClientHello, usable: tuple[SignatureScheme, ...], group: NamedGroup | None
+) -> Incompatible:
+    """Why no common cipher suite goes with any certificate of the server's: what exactly is not in common."""
+    common = [SUITES[name] for name in config.suites_12 if name in hello.cipher_suites]
+    ext, kinds = hello.extensions, [one.key_kind for one in config.identities]
+    groups = ext.get(x.SUPPORTED_GROUPS) or ()
+    what, ours, theirs, code = (
         "cipher suite",
-        config.suites_12,
-        hello.cipher_suites,
-        code="no-common-cipher",
+        list[object](config.suites_12),
+        list[object](hello.cipher_suites),
+        "cipher",
+    )
+    if common and all(suite.key_exchange == "ECDHE" for suite in common):
+        if group is None:
+            what, ours, theirs, code = "key-exchange group", list(config.groups_12), list(groups), "group"
+        elif not usable:
+            offered = ext.get(x.SIGNATURE_ALGORITHMS) or ()
+            what, ours, theirs, code = "signature scheme", list(config.signature_schemes), list(offered), "signature"
+        elif all(kind.startswith("ec:") for kind in kinds):
+            curves = [kind.removeprefix("ec:") for kind in kinds]
+            what, ours, theirs, code = "curve for the server's certificate", list(curves), list(groups), "group"
+    if common and code == "cipher":
+        what, ours = "cipher suite for the kind of key in the server's certificate", list(kinds)
+    return Incompatible(
+        what,
+        ours,
+        theirs,
+        code=f"no-common-{code}",
         alert=AlertDescription.handshake_failure,
         rfc="RFC 5246 section 7.4.1.3",
     )

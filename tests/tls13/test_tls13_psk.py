@@ -1,0 +1,127 @@
+"""External pre-shared keys, imported or not, with and without a key exchange (RFC 8446 section 2.2, RFC 9258)."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import pytest
+from memory import Pair, client_config, server_config
+
+from tlscope import CipherSuite, ConfigError, ExternalPsk, NamedGroup, TLSError
+from tlscope.crypto.hashes import SHA256, SHA384
+from tlscope.wire import extensions as x
+from tlscope.wire.handshake import ClientHello
+
+SECRET = bytes(range(32))
+
+
+def psk(**changes: Any) -> ExternalPsk:
+    return ExternalPsk(**{"identity": b"device-1", "secret": SECRET, **changes})
+
+
+@pytest.mark.parametrize(("imported", "alone"), list(product((False, True), (False, True))))
+def test_a_key_stands_for_certificates(imported: bool, alone: bool) -> None:
+    keys = [psk(imported=imported)]
+    pair = Pair(
+        client_config(external_psks=keys, psk_without_key_exchange=alone),
+        server_config(external_psks=keys, psk_without_key_exchange=alone, identities=()),
+    ).done()
+    for facts in (pair.client.facts, pair.server.facts):
+        assert facts.external_psk is not None
+        assert b"device-1" in facts.external_psk
+        assert (facts.peer, facts.peer_chain, facts.resumed) == (None, (), False)
+        assert facts.group == NamedGroup.x25519, "forward secrecy comes first even where it may be done without"
+    pair.client.send_data(b"hello")
+    pair.move("client")
+    assert pair.events["server"][-1].data == b"hello"
+
+
+def test_psk_alone_needs_both_sides_wish() -> None:
+    """A client that offers no group at all: with psk_ke it goes on, without the setting it is refused."""
+    keys = [psk()]
+
+    def drop(message: Any) -> Any:
+        if isinstance(message, ClientHello):
+            kinds = (x.KEY_SHARES.type, x.SUPPORTED_GROUPS.type)
+            message.extensions = message.extensions.without(*kinds)
+            from tlscope.handshake.psk import Psk, with_psks
+            from tlscope.keys.transcript import Transcript
+
+            with_psks(message, Psk.of_external(keys[0]), Transcript())
+        return message
+
+    client = client_config(external_psks=keys, psk_without_key_exchange=True, rewrite=drop)
+    pair = Pair(client, server_config(external_psks=keys, psk_without_key_exchange=True)).done()
+    assert pair.client.facts.group is None
+    assert pair.server.facts.group is None
+    refused = Pair(client, server_config(external_psks=keys)).run()
+    assert refused.errors["server"].code == "missing-extension"
+
+
+@pytest.mark.parametrize("imported", [False, True])
+def test_the_hash_decides_which_suites_it_goes_with(imported: bool) -> None:
+    keys = [psk(imported=imported)]
+    suite = [CipherSuite.TLS_AES_256_GCM_SHA384]
+    pair = Pair(client_config(external_psks=keys), server_config(external_psks=keys, cipher_suites=suite)).run()
+    facts = pair.server.facts
+    # As it is, it belongs to SHA-256; imported, it has a twin for each hash.
+    assert (facts.external_psk is not None) is imported
+    assert (facts.identity is None) is imported
+
+
+def test_another_secret_under_the_same_name_is_refused() -> None:
+    pair = Pair(client_config(external_psks=[psk(secret=bytes(32))]), server_config(external_psks=[psk()])).run()
+    assert pair.errors["server"].code == "bad-binder"
+
+
+def test_an_unknown_name_means_certificates() -> None:
+    pair = Pair(client_config(external_psks=[psk(identity=b"other")]), server_config(external_psks=[psk()])).done()
+    assert pair.client.facts.external_psk is None
+    assert pair.client.facts.peer is not None
+
+
+def test_an_imported_key_is_not_the_key_itself() -> None:
+    pair = Pair(client_config(external_psks=[psk(imported=True)]), server_config(external_psks=[psk()])).done()
+    assert pair.client.facts.external_psk is None
+    contexts = [psk(imported=True, context=b"a")], [psk(imported=True, context=b"b")]
+    pair = Pair(client_config(external_psks=contexts[0]), server_config(external_psks=contexts[1])).done()
+    assert pair.client.facts.external_psk is None
+
+
+def test_the_importers_identity_and_key() -> None:
+    """RFC 9258 section 3.1: identity, context, TLS 1.3 and the KDF, each with its length; section 5.1: the key."""
+    imported = list(psk(imported=True, context=b"ctx").variants())
+    head = b"\x00\x08device-1\x00\x03ctx\x03\x04"
+    assert [(identity, hash) for identity, _, hash in imported] == [
+        (head + b"\x00\x01", SHA256),
+        (head + b"\x00\x02", SHA384),
+    ]
+    assert [len(secret) for _, secret, _ in imported] == [32, 48]
+    assert len({secret for _, secret, _ in imported} | {SECRET}) == 3
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"hash": "md5"},
+        {"identity": b""},
+        {"identity": bytes(0xFF01)},
+        {"secret": b"guessme"},
+        {"context": b"only imported ones have one"},
+    ],
+)
+def test_keys_that_can_not_work_are_found_when_they_are_made(changes: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError):
+        psk(**changes)
+
+
+def test_the_secret_stays_out_of_sight() -> None:
+    assert SECRET.hex() not in repr(psk())
+    assert str(SECRET) not in repr(client_config(external_psks=[psk()]))
+
+
+def test_a_server_with_nothing_but_a_key_refuses_who_does_not_have_it() -> None:
+    pair = Pair(client_config(), server_config(external_psks=[psk()], identities=())).run()
+    assert isinstance(pair.errors["server"], TLSError)
+    assert pair.errors["server"].alert is not None
