@@ -26,7 +26,8 @@ from tlscope import (
     TrustAnchors,
 )
 from tlscope.authority import Authority
-from tlscope.cli.errors import EXIT_CODES, ExitCode, Situation, report
+from tlscope.cli.errors import EXIT_CODES, ExitCode, report
+from tlscope.errors import HandshakeTimeout, Situation
 from tlscope.wire.codepoints import AlertLevel
 
 
@@ -254,9 +255,15 @@ def test_a_failure_draws_what_happened_up_to_it(files: Files) -> None:
 def test_handshake_failure_means_a_missing_certificate_to_one_who_was_asked_for_it() -> None:
     alert = AlertReceived(AlertLevel.fatal, AlertDescription.handshake_failure)
     assert report(alert).code is ExitCode.NOTHING_IN_COMMON
-    asked = report(alert, Situation(asked_for_certificate=True))
-    assert asked.code is ExitCode.REFUSED_BY_PEER
-    assert "--identity" in asked.advice
+    alert.situation = Situation(role="client", asked_authorities=(), shown=())
+    assert report(alert).code is ExitCode.REFUSED_BY_PEER
+    assert "--identity" in report(alert).advice
+
+
+def test_3_a_server_that_says_nothing() -> None:
+    error = HandshakeTimeout("the server sent no ServerHello within 10 s", seconds=10)
+    assert report(error).code is ExitCode.NETWORK
+    assert "may not speak TLS" in report(error).advice
 
 
 def test_an_unforeseen_error_is_one_sentence() -> None:

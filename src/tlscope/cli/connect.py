@@ -145,6 +145,8 @@ def _run(
             elif text is not None:
                 answer = collect(stream, text, wait)
                 output.document["answer"] = {"bytes": len(answer), "text": answer.decode("utf-8", "replace")}
+        except TLSError:
+            raise
         except OSError as error:
             raise network_error(error, f"go on with {address}") from None
         finally:
@@ -167,7 +169,7 @@ def _shake_hands(
             stream.close()
         _draw(output, recorder, str(address))
         _document(output, recorder)
-        if isinstance(error, OSError):
+        if not isinstance(error, TLSError):
             raise network_error(error, f"connect to {address}") from None
         raise
     return stream
@@ -192,7 +194,6 @@ def _draw(output: Output, recorder: Recorder, where: str) -> None:
 
 
 def _document(output: Output, recorder: Recorder) -> None:
-    output.situation = recorder.situation
     if recorder.said_anything:
         output.document["facts"] = recorder.facts
         output.document["steps"] = steps_of(Diagram.of(recorder))

@@ -27,6 +27,7 @@ from ..config import RSA_KEY_TRANSPORT, ClientAuth, ClientConfig, ServerConfig
 from ..explain import Diagram, draw
 from ..explain.words import printable
 from ..io import Server, TLSStream, connect, key_log_file
+from ..trust.anchors import TrustAnchors
 from ..wire.codepoints import ProtocolVersion
 from . import options
 from .errors import network_error, usage
@@ -108,14 +109,15 @@ def _key_exchange(name: str | None, settings: dict[str, Any]) -> tuple[dict[str,
 
 def _play(flow: Flow, authority: Authority, recorder: Recorder, key_log: Callable[[str], None] | None) -> None:
     """Run a server and a client, who greet each other and part."""
+    anchors = TrustAnchors([authority.root], "the authority made for this demo")
     server_config = ServerConfig(
         identities=[authority.issue_server(SERVER, "127.0.0.1", key=flow.key).identity()],
-        trust=authority.anchors() if flow.mutual else None,
+        trust=anchors if flow.mutual else None,
         client_auth=ClientAuth.REQUIRED if flow.mutual else ClientAuth.NONE,
         **flow.settings,
     )
     client_config = ClientConfig(
-        trust=authority.anchors(),
+        trust=anchors,
         identity=authority.issue_client(CLIENT).identity() if flow.mutual else None,
         key_log=key_log,
         **flow.settings,

@@ -26,7 +26,6 @@ __all__ = [
     "NetworkError",
     "OutputGone",
     "Report",
-    "Situation",
     "network_error",
     "report",
     "usage",
@@ -70,15 +69,6 @@ class OutputGone(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
-    """What a hint depends on: the side that we are, and whether we were asked for a certificate and showed one."""
-
-    role: str = "client"
-    asked_for_certificate: bool = False
-    showed_certificate: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Report:
     """How a command ends: ``code``, ``what`` happened and why, ``advice`` (empty where there is none to give)."""
 
@@ -87,11 +77,10 @@ class Report:
     advice: str = ""
 
 
-def report(error: BaseException, situation: Situation | None = None) -> Report:
+def report(error: BaseException) -> Report:
     """The report of any exception, an unforeseen one included."""
-    situation = situation or Situation()
     if isinstance(error, TLSError):
-        return Report(_exit_code(error, situation), str(error), _advice(error, situation))
+        return Report(_exit_code(error), str(error), _advice(error))
     if isinstance(error, KeyboardInterrupt):
         return Report(ExitCode.INTERRUPTED, "interrupted")
     if isinstance(error, BrokenPipeError | OutputGone):
@@ -151,13 +140,13 @@ _NOTHING_IN_COMMON = {
 }
 
 
-def _exit_code(error: TLSError, situation: Situation) -> ExitCode:
+def _exit_code(error: TLSError) -> ExitCode:
     if isinstance(error, NetworkError | TruncatedStream | HandshakeTimeout):
         return ExitCode.NETWORK
     if isinstance(error, Incompatible):
         return ExitCode.NOTHING_IN_COMMON
     if isinstance(error, AlertReceived):
-        if error.description in _NOTHING_IN_COMMON or _no_agreement(error, situation):
+        if error.description in _NOTHING_IN_COMMON or _no_agreement(error):
             return ExitCode.NOTHING_IN_COMMON
         return ExitCode.REFUSED_BY_PEER
     if isinstance(error, CertificateRejected | PeerViolation):
@@ -165,12 +154,13 @@ def _exit_code(error: TLSError, situation: Situation) -> ExitCode:
     return ExitCode.USAGE
 
 
-def _no_agreement(error: AlertReceived, situation: Situation) -> bool:
+def _no_agreement(error: AlertReceived) -> bool:
     """Whether handshake_failure means what RFC 8446 section 6.2 says it does.
 
     A TLS 1.2 server says the same where a client shows no certificate (RFC 5246 section 7.4.6).
     """
-    return error.description == Alert.handshake_failure and not situation.asked_for_certificate
+    asked = error.situation is not None and error.situation.asked_authorities is not None
+    return error.description == Alert.handshake_failure and not asked
 
 
 _CLIENT_ADVICE = {
@@ -214,8 +204,8 @@ _ALERT_ADVICE = {
 _CODE_ADVICE = {
     "no-such-host": "Check the name for a mistake.",
     "connection-refused": "Nothing listens there: start the server, or check host and port.",
+    "handshake-too-slow": "Check host and port: what listens there may not speak TLS.",
     "timeout": "Check host and port, and whether a firewall is in between.",
-    "handshake-too-slow": "Check host and port, and whether a firewall is in between.",
     "address-in-use": "Another program listens there: name another port, or 0 for any free one.",
     "address-not-here": "This machine has no such address: try 127.0.0.1 or 0.0.0.0.",
     "permission-denied": "Ports below 1024 need privileges: name a higher one.",
@@ -234,15 +224,17 @@ _CUT_IN_HANDSHAKE = {
 }
 
 
-def _advice(error: TLSError, situation: Situation) -> str:
+def _advice(error: TLSError) -> str:
+    situation = error.situation
     if isinstance(error, AlertReceived):
-        missing = situation.asked_for_certificate and not situation.showed_certificate
+        missing = situation is not None and situation.shown == ()
         if missing and error.description in (Alert.handshake_failure, Alert.bad_certificate, Alert.certificate_unknown):
             return _ALERT_ADVICE[Alert.certificate_required]
         return _ALERT_ADVICE.get(error.description, "")
+    is_client = error.step is None or error.step.role == "client"
     if isinstance(error, TruncatedStream) and error.step is not None and error.step.phase == "handshake":
-        return _CUT_IN_HANDSHAKE[situation.role == "client"]
-    by_role = _CLIENT_ADVICE if situation.role == "client" else _SERVER_ADVICE
+        return _CUT_IN_HANDSHAKE[is_client]
+    by_role = _CLIENT_ADVICE if is_client else _SERVER_ADVICE
     return by_role.get(error.code) or _CODE_ADVICE.get(error.code, "")
 
 

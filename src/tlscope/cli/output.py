@@ -16,7 +16,7 @@ from rich.text import Text
 from ..errors import TLSError
 from ..explain.frame import wrap
 from ..explain.words import printable
-from .errors import ExitCode, Report, Situation, report
+from .errors import ExitCode, Report, report
 
 if TYPE_CHECKING:
     import typer
@@ -45,7 +45,6 @@ class Output:
     def __init__(self, command: str, *, as_json: bool) -> None:
         self.as_json = as_json
         self.document: dict[str, Any] = {"command": command}
-        self.situation = Situation()
         self.out = console(sys.stdout)
         self.err = console(sys.stderr)
         self._label = f"tlscope {command}".rstrip()
@@ -100,7 +99,7 @@ class Output:
 
     def failed(self, error: BaseException) -> ExitCode:
         """Say how the command failed: one line on stderr, advice below it; gives the exit code."""
-        found = report(error, self.situation)
+        found = report(error)
         if found.code is ExitCode.PIPE_CLOSED:
             return found.code
         self.document["error"] = _as_dict(error, found)

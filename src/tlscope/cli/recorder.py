@@ -10,8 +10,7 @@ from typing import Any
 from ..errors import ConfigError
 from ..explain import Diagram
 from ..explain.model import AlertRow, DataRow, MessageRow
-from ..trace import AlertEvent, Closed, Completed, Failed, Message, Secret, SignatureChecked, Trace, TraceEvent
-from .errors import Situation
+from ..trace import AlertEvent, Closed, Completed, Failed, Message, Secret, Trace, TraceEvent
 
 __all__ = ["MAX_EVENTS", "Recorder", "TraceFile", "steps_of"]
 
@@ -44,13 +43,6 @@ class Recorder(Trace):
     def said_anything(self) -> bool:
         """Whether there is anything to draw."""
         return any(isinstance(event, Message) for event in self.events)
-
-    @property
-    def situation(self) -> Situation:
-        """A client's situation, as far as it was seen."""
-        asked = any(isinstance(event, Message) and event.name == "CertificateRequest" for event in self.events)
-        showed = any(isinstance(event, SignatureChecked) and event.direction == "sent" for event in self.events)
-        return Situation("client", asked, showed)
 
     @property
     def facts(self) -> dict[str, str]:

@@ -16,7 +16,7 @@ from ..errors import TLSError
 from ..explain import Diagram, draw
 from ..explain.words import plural, printable
 from ..io import TLSStream
-from .errors import OutputGone, Situation, report
+from .errors import OutputGone, report
 from .files import Directory
 from .http import Request, Response, answer
 from .options import Address
@@ -116,8 +116,7 @@ class Visits:
     def ended(self, stream: TLSStream, where: Any, error: Exception | None) -> None:
         """Say how a connection ended, and draw the handshake if it never came to an end."""
         visit = self._visit(stream, where)
-        situation = Situation("server")
-        found = None if error is None else report(error, situation)
+        found = None if error is None else report(error)
         if not stream.connection.handshake_complete:
             self._report(visit, {"error": _as_dict(error, found)})
         said = visit.said
