@@ -62,12 +62,17 @@ def answer_request(hs: Handshake, config: ClientConfig, request: CertificateRequ
     check_place("CertificateRequest", request.extensions, x.CERTIFICATE_REQUEST_FORMS)
     hs.transcript = auth.transcript.fork()
     hs.transcript.add(hs.message)
+    answer: list[bytes] = []
+    hs.held = answer
     try:
         yield from show_certificate(hs, config, request)
         assert hs.write_secret is not None  # noqa: S101 - the handshake left it
         hs.send(Finished(hs.write_secret.finished(hs.hash_so_far)))
     finally:
-        hs.transcript = None
+        hs.transcript = hs.held = None
+    if hs.may_write:
+        for raw in answer:
+            hs.records.queue_handshake(raw)
 
 
 def hear_answer(hs: Handshake, config: ServerConfig, message: Certificate) -> Flow[None]:
