@@ -1,0 +1,227 @@
+"""Explanations of what this side found itself."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+
+from ...errors import Judge
+from ..words import listed, printable
+from .atlas import ATLAS
+from .failure import Failure
+from .model import Alternative, Diagnosis, Fix
+
+__all__ = ["alternatives", "fixes", "of_row", "seen"]
+
+_SAME_ROW = {
+    "no-client-cert-tls12": "no-client-cert",
+    "handshake-too-long": "handshake-too-big",
+    "chain-too-long": "handshake-too-big",
+    "too-many-renegotiations": "renegotiation",
+    "bad-renegotiation-info": "renegotiation",
+    "bad-finished": "tampered",
+}
+"""Codes of which several are one row."""
+
+_OLD = {"SSLv2", "SSLv3", "SSL 2", "SSL 3", "SSL3", "TLS 1.0", "TLS 1.1", "TLS1_0", "TLS1_1"}
+
+_NAMING = {"wrong-host"}
+
+_FACTS = {
+    "ours": "we accept",
+    "theirs": "the peer offers",
+    "asked": "asked for",
+    "names": "names in it",
+    "certificate": "certificate",
+    "not_before": "valid from",
+    "not_after": "valid until",
+    "now": "local clock",
+    "issuer": "its issuer",
+    "store": "trust store read",
+    "sent": "certificates sent",
+    "root": "root",
+    "fingerprint": "SHA-256",
+    "usages": "usages found",
+    "needed": "usage needed",
+    "constraint": "constraint",
+    "name": "name",
+    "authority": "its CA",
+    "key": "key",
+    "algorithm": "signed with",
+    "rule": "rule that failed",
+    "source": "known from",
+    "when": "revoked on",
+    "this_update": "thisUpdate",
+    "next_update": "nextUpdate",
+    "served": "names served",
+    "limit": "limit",
+    "setting": "setting",
+    "length": "length",
+    "count": "count",
+    "seconds": "time allowed (s)",
+    "sequence": "record number",
+    "epoch": "under the keys of",
+    "speaks": "it speaks",
+    "best": "best common version",
+    "received": "received",
+    "expected": "due",
+    "path": "file",
+    "found": "found",
+    "wanted": "wanted",
+    "held": "key held",
+    "position": "the leaf is number",
+    "first": "first in the file",
+    "field": "field",
+    "problem": "problem",
+}
+"""Evidence that is shown, by its name in the error, in the order in which it is read."""
+
+
+def seen(failure: Failure) -> Diagnosis:
+    """The explanation of a fault that this side found."""
+    id = _row_of(failure)
+    row = ATLAS.get(id)
+    step, sender = _place(failure)
+    found = Diagnosis(
+        id=id,
+        title=failure.code.replace("-", " ") if row is None else row.title,
+        cause=_cause(failure, id),
+        step=step,
+        role=failure.role,
+        sender=sender,
+        judge=Judge.US,
+        known_by="seen",
+        alert=failure.alert,
+        evidence=_evidence(failure, id),
+        rule=failure.rfc or ("" if row is None else row.rule),
+    )
+    if row is None:
+        return dataclasses.replace(found, fixes=_GENERAL if failure.role else ())
+    return dataclasses.replace(found, fixes=fixes(id, failure), alternatives=alternatives(id))
+
+
+_GENERAL = (
+    Fix(
+        "either",
+        "one of the two sides has a fault, or something between changed what was said: keep the traces of both",
+    ),
+)
+
+
+def of_row(id: str, failure: Failure, cause: str, **changes: object) -> Diagnosis:
+    """An explanation that follows a row of the atlas; ``changes`` are fields of ``Diagnosis``."""
+    row = ATLAS[id]
+    found = Diagnosis(
+        id=id,
+        title=row.title,
+        cause=cause,
+        step=row.step,
+        role=failure.role,
+        sender=row.sender,
+        rule=row.rule,
+        fixes=fixes(id, failure),
+        alternatives=alternatives(id),
+    )
+    return dataclasses.replace(found, **changes)  # type: ignore[arg-type]
+
+
+def fixes(id: str, failure: Failure) -> tuple[Fix, ...]:
+    """The row's fixes with this failure's evidence in them."""
+    asked = failure.fact("asked") or failure.known.expected_name or failure.known.server_name or "NAME"
+    values = _Values(asked=printable(asked, 100))
+    return tuple(Fix(one.who, one.do.format_map(values), one.command.format_map(values)) for one in ATLAS[id].fixes)
+
+
+def alternatives(id: str, *ids: str, leave_out: Iterable[str] = ()) -> tuple[Alternative, ...]:
+    """The row's other causes, then those of ``ids``; none twice."""
+    found: dict[str, Alternative] = {}
+    for other, tell in ATLAS[id].others:
+        found[other] = Alternative(other, ATLAS[other].title, tell)
+    for other in ids:
+        found.setdefault(other, Alternative(other, ATLAS[other].title, ATLAS[other].meaning.partition(". ")[0] + "."))
+    return tuple(one for one in found.values() if one.id != id and one.id not in set(leave_out))
+
+
+class _Values(dict[str, str]):
+    def __missing__(self, name: str) -> str:
+        return name.upper()
+
+
+def _row_of(failure: Failure) -> str:
+    code = failure.code
+    if code == "no-common-version" and _all_old(failure.facts("theirs")):
+        return "old-peer"
+    if code == "unoffered-version" and failure.fact("received") in _OLD:
+        return "old-peer"
+    if code == "not-tls" and failure.role == "client":
+        return "tls-on-http-port"
+    asks_anew = failure.fact("received") in ("ClientHello", "HelloRequest")
+    if code == "unexpected-message" and failure.phase == "connected" and asks_anew:
+        return "renegotiation"
+    if code in _NAMING and failure.role == "client" and failure.situation is not None and _sent_no_name(failure):
+        return "missing-sni"
+    return _SAME_ROW.get(code, code)
+
+
+def _sent_no_name(failure: Failure) -> bool:
+    known = failure.known
+    return known.server_name is None and bool(known.expected_name) and "ClientHello" in known.sent
+
+
+def _all_old(versions: tuple[str, ...]) -> bool:
+    return bool(versions) and all(version in _OLD for version in versions)
+
+
+def _place(failure: Failure) -> tuple[str, str]:
+    """The message at hand and who sent it."""
+    if not failure.role:
+        return ATLAS[failure.code].step if failure.code in ATLAS else "before any connection", ""
+    if failure.kind == "CertificateRejected":
+        return "Certificate", failure.peer
+    if failure.message is not None:
+        return failure.message, failure.peer
+    if failure.code in ("tampered", "record-too-long", "unprotected-record"):
+        return "record", failure.peer
+    if failure.awaiting:
+        return failure.awaiting[0], failure.peer
+    return "record", failure.peer
+
+
+def _cause(failure: Failure, id: str) -> str:
+    known = failure.known
+    if id == "missing-sni":
+        return f"no server_name was sent, so the server showed its default certificate: {failure.sentence}"
+    if id == "old-peer" and failure.code == "no-common-version":
+        spoken = listed(failure.facts("theirs"))
+        return f"the {failure.peer} speaks at most {spoken}, which is no longer spoken: {failure.sentence}"
+    if id == "tls-on-http-port":
+        return f"{failure.sentence}; its first words: {_first_words(known.first_bytes)}"
+    if failure.code == "no-client-cert" or id == "no-client-cert":
+        return f"{failure.sentence}: its Certificate message was empty"
+    if id == "bad-certificate-verify":
+        return f"{failure.sentence} ({failure.fact('key')}): key and certificate don't belong together"
+    return failure.sentence
+
+
+def _first_words(data: bytes) -> str:
+    text = data.split(b"\n")[0].decode("ascii", "replace").strip()
+    readable = text and sum(one.isprintable() and one != "\ufffd" for one in text) == len(text)
+    return f'"{printable(text, 60)}"' if readable else data[:16].hex(" ")
+
+
+def _evidence(failure: Failure, id: str) -> tuple[tuple[str, str], ...]:
+    found = [
+        (label, printable(value, 400))
+        for name, label in _FACTS.items()
+        if (value := failure.fact(name)) and value != "()"
+    ]
+    if failure.kind in ("CertificateRejected", "ConfigError") or id.startswith("no-common"):
+        found = [(label, value) for label, value in found if label not in ("problem",)]
+    known = failure.known
+    if id == "no-client-cert" and known.role == "server":
+        found.append(("client's messages", ", ".join(known.received)))
+    if id in ("wrong-host", "ip-vs-dns", "missing-sni", "cn-only") and known.role == "client":
+        found.append(("server_name sent", known.server_name or "none"))
+    if known.first_bytes and failure.code in ("not-tls", "http-on-tls-port", "old-peer"):
+        found.append(("first bytes", known.first_bytes[:24].hex(" ")))
+    return tuple(found)

@@ -1,0 +1,194 @@
+"""A client that was refused: its hello, or its certificate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...errors import Situation
+from ..words import listed, printable
+from .atlas import ATLAS
+from .failure import Failure
+from .model import Alternative, Diagnosis, Fix
+from .own import faults, shown
+from .seen import alternatives
+
+__all__ = ["client_certificate", "hello_refused"]
+
+_BY_ALERT = {
+    "unknown_ca": "client-unknown-ca",
+    "certificate_expired": "client-cert-expired",
+    "unsupported_certificate": "client-wrong-purpose",
+    "access_denied": "client-not-authorised",
+    "certificate_revoked": "revoked",
+}
+
+_CERTIFICATE_ROWS = (
+    "client-unknown-ca",
+    "client-missing-intermediate",
+    "client-wrong-purpose",
+    "client-cert-expired",
+    "client-not-authorised",
+)
+
+
+def client_certificate(alert: str, failure: Failure) -> Diagnosis:
+    """The server refused what this client answered to its CertificateRequest."""
+    if not failure.known.shown:
+        return _nothing_shown(alert, failure)
+    known = failure.known
+    own = shown(known.shown or ())
+    plain = faults(known.shown or (), "client", None, known.now)
+    what = f"your certificate ({own.subject}, issued by {own.issuer})"
+    id = _BY_ALERT.get(alert, "")
+    cause = f"the server refused {what} with {alert}"
+    changes: dict[str, Any] = {"certain": alert in ("certificate_revoked", "access_denied")}
+    fitting = [fault for fault in plain if not id or fault.id == id]
+    if fitting:
+        id = fitting[0].id
+        cause += f": {fitting[0].sentence}"
+    elif alert == "unknown_ca":
+        cause += f": it does not trust {own.top_issuer}, or misses a certificate on the way to its root"
+        cause += _named(known, own.top_issuer)
+    elif alert == "access_denied":
+        cause += ": the certificate is valid, and its holder may not enter"
+    elif alert == "certificate_expired":
+        cause += ": by the server's clock it is not valid now; by this one it is"
+    elif alert == "unsupported_certificate":
+        cause += ": of a kind, or for a purpose, that it does not accept"
+    elif alert == "certificate_revoked":
+        cause += ": its CA has taken it back"
+    else:
+        cause += ", which does not tell what is wrong with it"
+    if not id:
+        id = "client-unknown-ca"
+    evidence = (("certificates sent", str(own.count)), *(("to be seen in it", fault.sentence) for fault in plain))
+    others = _other_rows(id, own.count)
+    return Diagnosis(
+        id=id,
+        title=ATLAS[id].title,
+        cause=cause,
+        step="Certificate",
+        sender="client",
+        evidence=evidence,
+        alternatives=() if changes["certain"] else others,
+        **changes,
+    )
+
+
+def _other_rows(id: str, count: int) -> tuple[Alternative, ...]:
+    rows = [row for row in _CERTIFICATE_ROWS if row != id]
+    if count > 1 and "client-missing-intermediate" in rows:
+        rows.remove("client-missing-intermediate")
+    return alternatives(id, *rows, leave_out=() if count == 1 else ("client-missing-intermediate",))
+
+
+def _named(known: Situation, issuer: str) -> str:
+    named = known.asked_authorities or ()
+    if not named:
+        return "; it did not say which CAs it trusts"
+    if issuer in named:
+        return "; it named a CA of that very name, so that may have been made anew, with another key"
+    return f"; it named {listed(tuple(printable(one, 100) for one in named[:5]))}"
+
+
+def _nothing_shown(alert: str, failure: Failure) -> Diagnosis:
+    """The client answered with an empty list."""
+    known = failure.known
+    named = known.asked_authorities or ()
+    wanted = (
+        f"a certificate from {listed(tuple(printable(one, 100) for one in named[:5]), 'or')}"
+        if named
+        else ("a certificate, of no CA in particular")
+    )
+    certain = alert in ("certificate_required",)
+    if known.configured:
+        id = "client-cert-not-offered"
+        cause = f"you were asked for {wanted}; you sent none, because {_because(known, named)}"
+    else:
+        id = "no-client-cert"
+        cause = f"you were asked for {wanted}; you sent an empty list, because none is configured"
+    if not certain:
+        cause += f"; the server's {alert} most likely means that"
+    return Diagnosis(id=id, title=ATLAS[id].title, cause=cause, step="Certificate", sender="client", certain=certain)
+
+
+def _because(known: Situation, named: tuple[str, ...]) -> str:
+    issuers = listed(tuple(dict.fromkeys(printable(issuer, 100) for _, issuer in known.configured)))
+    whose = "your identity was" if len(known.configured) == 1 else "your identities were"
+    if named and "CA" in known.not_shown:
+        return f"{whose} issued by {issuers}"
+    if "signature" in known.not_shown:
+        schemes = listed(known.asked_schemes[:8], "or")
+        return f"the server accepts signatures by {schemes} only, which your key can't make"
+    return known.not_shown or "the application decided so"
+
+
+def hello_refused(alert: str, failure: Failure) -> Diagnosis:
+    """The server refused the ClientHello."""
+    known = failure.known
+    ours = known.ours
+    id, cause, certain = _HELLO.get(alert, ("no-common-cipher", "", False))
+    versions = ours.get("versions", ())
+    if id == "no-common-version" and versions and all(one in _OLD for one in versions):
+        id = "old-peer"
+        cause = (
+            f"the server speaks none of {listed(versions)}, the versions offered, which nobody should speak any more"
+        )
+    topics = _TOPICS.get(id, ())
+    evidence = tuple((f"we offered: {topic}", listed(ours.get(topic, ())[:12])) for topic in topics if ours.get(topic))
+    cause = cause.format(
+        name=printable(known.server_name or "no name", 100),
+        **{topic.replace(" ", "_"): listed(ours.get(topic, ())[:8]) for topic in _ALL},
+    )
+    others: tuple[Alternative, ...] = ()
+    if not certain:
+        others = alternatives(
+            id, "no-common-group", "no-common-signature", "unknown-sni", "no-common-version", "no-client-cert"
+        )
+    fixes: tuple[Fix, ...] = ()
+    return Diagnosis(
+        id=id,
+        title=ATLAS[id].title,
+        cause=cause,
+        step="ClientHello",
+        sender="client",
+        certain=certain,
+        evidence=evidence,
+        alternatives=others,
+        fixes=fixes,
+    )
+
+
+_OLD = ("SSLv2", "SSLv3", "TLS 1.0", "TLS 1.1")
+_ALL = ("versions", "cipher suites", "groups", "signature schemes", "protocols")
+_TOPICS = {
+    "no-common-version": ("versions",),
+    "no-common-cipher": ("cipher suites", "groups", "signature schemes"),
+    "no-common-alpn": ("protocols",),
+    "unknown-sni": (),
+}
+_HELLO = {
+    "protocol_version": (
+        "no-common-version",
+        "the server speaks none of {versions}, the versions offered; which it speaks, it does not tell",
+        True,
+    ),
+    "inappropriate_fallback": (
+        "no-common-version",
+        "the server can do better than {versions}, and refuses a needless step back",
+        True,
+    ),
+    "insufficient_security": (
+        "no-common-cipher",
+        "the server wants stronger algorithms than were offered; which, it does not tell",
+        False,
+    ),
+    "handshake_failure": (
+        "no-common-cipher",
+        "the server found nothing in common with what was offered: no cipher suite, or no group, or no signature scheme "
+        "that its certificate's key can make; which of them, handshake_failure does not tell",
+        False,
+    ),
+    "no_application_protocol": ("no-common-alpn", "the server speaks none of {protocols}, the protocols offered", True),
+    "unrecognized_name": ("unknown-sni", "the server has nothing under the name {name}", True),
+}

@@ -1,0 +1,179 @@
+"""A server that was refused: its certificate, or its hello."""
+
+from __future__ import annotations
+
+from ..words import listed, printable
+from .atlas import ATLAS
+from .failure import Failure
+from .model import Alternative, Diagnosis
+from .own import Shown, faults, shown
+from .rules import broken_rule
+from .seen import alternatives
+
+__all__ = ["server_certificate", "server_hello"]
+
+_ROWS = {
+    "unknown_ca": ("unknown-ca", "missing-intermediate", "self-signed", "unknown-ca-root-sent"),
+    "bad_certificate": (
+        "wrong-host",
+        "ip-vs-dns",
+        "missing-sni",
+        "cn-only",
+        "name-constraint",
+        "not-rfc5280",
+        "weak-key",
+        "weak-signature",
+        "issuer-not-ca",
+        "path-length",
+        "unknown-ca",
+    ),
+    "certificate_expired": ("cert-expired", "cert-not-yet-valid"),
+    "unsupported_certificate": ("wrong-purpose-server", "weak-key"),
+    "certificate_revoked": ("revoked",),
+    "bad_certificate_status_response": ("bad-staple",),
+    "certificate_unknown": ("unknown-ca", "wrong-host", "missing-intermediate", "self-signed", "revoked"),
+    "access_denied": ("unknown-ca",),
+    "certificate_required": ("unknown-ca",),
+}
+"""What an alert can mean, likeliest first: clients differ in their words."""
+
+_CERTAIN = {"certificate_revoked", "bad_certificate_status_response"}
+
+_PLAIN = {
+    "unknown_ca": "it does not know the CA",
+    "bad_certificate": "something in it is wrong, or it is for another name",
+    "certificate_expired": "by the client's clock a certificate of the chain is not valid now",
+    "unsupported_certificate": "it is of a kind, or for a purpose, that the client does not accept",
+    "certificate_revoked": "it was revoked",
+    "bad_certificate_status_response": "the stapled OCSP response is missing, or does not count",
+    "certificate_unknown": "the client does not tell why",
+}
+
+
+def server_certificate(alert: str, failure: Failure) -> Diagnosis:
+    """The client refused the certificate that this server showed."""
+    known = failure.known
+    rows = _ROWS.get(alert, ("unknown-ca",))
+    if not known.shown:
+        return _diagnosis(rows[0], f"the client refused our certificate with {alert}", False, (), rows[1:])
+    own = shown(known.shown)
+    plain = [one for one in faults(known.shown, "server", known.server_name, known.now) if one.id in rows]
+    cause = f"the client refused our certificate ({own.subject}, issued by {own.issuer}) with {alert}"
+    evidence = [("certificates sent", str(own.count)), ("name asked for", printable(known.server_name or "none", 100))]
+    evidence += [("to be seen in it", fault.sentence) for fault in plain]
+    if plain:
+        id, rest = plain[0].id, plain[0].sentence
+    elif alert in ("unknown_ca", "certificate_unknown"):
+        id, rest = _trust(own)
+    elif known.server_name is None and "missing-sni" in rows:
+        id, rest = (
+            "missing-sni",
+            "it sent no server_name, so it got the default certificate, perhaps not the one it wanted",
+        )
+    elif "wrong-host" in rows and known.server_name is not None:
+        id, rest = (
+            "not-rfc5280",
+            "the name that it asked for is in it; so something else in it, or in its chain, is wrong",
+        )
+    else:
+        id, rest = rows[0], _PLAIN.get(alert, "it does not tell why")
+    cause += f": {rest}"
+    return _diagnosis(id, cause, alert in _CERTAIN, tuple(evidence), [row for row in rows if row != id], own)
+
+
+def _trust(own: Shown) -> tuple[str, str]:
+    if own.self_signed:
+        return "self-signed", "it is self-signed, and the client does not trust this very certificate"
+    if own.ends_in_root:
+        return "unknown-ca-root-sent", f"the client does not trust the root of its chain, {own.top_issuer}"
+    if own.count == 1:
+        return "unknown-ca", (
+            f"the client does not trust {own.top_issuer}, or that is an intermediate and should have been sent along: one "
+            f"certificate was sent"
+        )
+    return "unknown-ca", f"the client does not trust {own.top_issuer}, to which the chain leads"
+
+
+def _diagnosis(
+    id: str,
+    cause: str,
+    certain: bool,
+    evidence: tuple[tuple[str, str], ...],
+    others: object,
+    own: Shown | None = None,
+) -> Diagnosis:
+    rows: list[str] = list(others)  # type: ignore[call-overload]
+    if own is not None and own.count > 1 and not own.self_signed:
+        rows = [row for row in rows if row not in ("self-signed", "missing-intermediate")] + [
+            row for row in rows if row == "missing-intermediate"
+        ]
+    found = alternatives(id, *rows)
+    return Diagnosis(
+        id=id,
+        title=ATLAS[id].title,
+        cause=cause,
+        step="Certificate",
+        sender="server",
+        certain=certain,
+        evidence=evidence,
+        alternatives=() if certain else found,
+    )
+
+
+def server_hello(alert: str, failure: Failure) -> Diagnosis:
+    """The client refused what this server chose, or said in its first flight."""
+    known = failure.known
+    chosen = known.version or "a version"
+    evidence = tuple(
+        (f"the client offered: {topic}", listed(items[:8])) for topic, items in known.theirs.items() if items
+    )
+    if alert == "protocol_version":
+        cause = f"the client does not accept {chosen}, which this server chose: it offered more than it speaks"
+        return Diagnosis(
+            id="no-common-version",
+            title=ATLAS["no-common-version"].title,
+            cause=cause,
+            step="ServerHello",
+            sender="server",
+            certain=False,
+            evidence=evidence,
+        )
+    best = next(iter(known.ours.get("versions", ())), "")
+    if alert == "illegal_parameter" and chosen == "TLS 1.2" and best == "TLS 1.3":
+        cause = (
+            "the client refused our ServerHello of TLS 1.2 although this server can do TLS 1.3: most likely its "
+            "ClientHello was changed on the way"
+        )
+        return Diagnosis(
+            id="downgraded",
+            title=ATLAS["downgraded"].title,
+            cause=cause,
+            step="ServerHello",
+            sender="server",
+            certain=False,
+            evidence=evidence,
+            alternatives=(
+                Alternative(
+                    "alert-illegal-parameter", "a field of our flight breaks a rule", "The client's log tells which."
+                ),
+            ),
+        )
+    if alert == "illegal_parameter":
+        return broken_rule(alert, failure)
+    id = "renegotiation" if chosen == "TLS 1.2" else "no-common-cipher"
+    cause = (
+        f"the client refused what this server answered with {alert}; in {chosen} that can be renegotiation_info or the "
+        f"extended master secret, which it demands, or a choice that it does not accept"
+        if id == "renegotiation"
+        else f"the client refused what this server chose with {alert}"
+    )
+    return Diagnosis(
+        id=id,
+        title=ATLAS[id].title,
+        cause=cause,
+        step="ServerHello",
+        sender="server",
+        certain=False,
+        evidence=evidence,
+        alternatives=alternatives(id, "no-common-cipher", "no-common-signature"),
+    )
