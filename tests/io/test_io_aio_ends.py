@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 
 import pytest
-from aio_loopback import BIG, Reader, Writer, dial, hang_up, run, serving
+from aio_loopback import BIG, Reader, Writer, dial, echo, hang_up, run, serving
 from certificates import SERVER_NAME
-from loopback import PATIENCE, Task, client_settings, reset, server_settings, tcp_pair
+from loopback import Task, client_settings, reset, server_settings, tcp_pair
 
 from tlscope import TLSStream, TruncatedStream, aio
 
@@ -84,8 +84,11 @@ class TestEnds:
         run(main())
 
     def test_close_gives_the_peer_half_a_second_to_end(self) -> None:
+        gate = asyncio.Event()
+
         async def deaf(reader: Reader, writer: Writer) -> None:
-            await asyncio.sleep(PATIENCE)
+            await gate.wait()
+            await hang_up(writer)
 
         async def main() -> None:
             loop = asyncio.get_running_loop()
@@ -94,6 +97,7 @@ class TestEnds:
                 start = loop.time()
                 await hang_up(writer)
                 assert 0.3 < loop.time() - start < 3
+                gate.set()
 
         run(main())
 
@@ -153,12 +157,15 @@ class TestEnds:
 
     def test_a_server_that_closes_lets_its_connections_end(self) -> None:
         async def main() -> None:
-            async with serving() as port:
-                reader, writer = await dial(port)
+            server = await aio.start_server(echo, server_settings())
+            port = server.sockets[0].getsockname()[1]
+            reader, writer = await dial(port)
+            server.close()
             writer.write(b"still here")
             assert await reader.readexactly(10) == b"still here"
             with pytest.raises(ConnectionRefusedError):
                 await dial(port)
             await hang_up(writer)
+            await server.wait_closed()
 
         run(main())
