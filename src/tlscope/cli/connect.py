@@ -136,7 +136,7 @@ def _run(
 ) -> None:
     stream = _shake_hands(output, config, address, server_name, recorder)
     with stream:
-        _report(output, stream, recorder, str(address))
+        _report(output, stream, recorder)
         try:
             if not output.as_json:
                 if text is None and sys.stdin is not None and sys.stdin.isatty():
@@ -167,7 +167,9 @@ def _shake_hands(
     except (TLSError, OSError) as error:
         if stream is not None:
             stream.close()
-        _draw(output, recorder, str(address))
+        _draw(output, recorder)
+        if recorder.said_anything:
+            output.say("", to_stderr=True)
         _document(output, recorder)
         if not isinstance(error, TLSError):
             raise network_error(error, f"connect to {address}") from None
@@ -175,8 +177,8 @@ def _shake_hands(
     return stream
 
 
-def _report(output: Output, stream: TLSStream, recorder: Recorder, where: str) -> None:
-    _draw(output, recorder, where)
+def _report(output: Output, stream: TLSStream, recorder: Recorder) -> None:
+    _draw(output, recorder)
     _document(output, recorder)
     facts = stream.facts
     if facts is None:
@@ -188,7 +190,7 @@ def _report(output: Output, stream: TLSStream, recorder: Recorder, where: str) -
     output.say("", to_stderr=True)
 
 
-def _draw(output: Output, recorder: Recorder, where: str) -> None:
+def _draw(output: Output, recorder: Recorder) -> None:
     if recorder.said_anything and not output.as_json:
         output.say(draw(recorder, width=output.err.width), to_stderr=True)
 

@@ -201,6 +201,6 @@ def _styled(line: Line) -> Text:
         text.stylize("bold", 0, 6)
     elif line.kind == "entry":
         text.stylize("cyan", 2, 2 + line.name)
-    elif line.kind == "verbatim" and line.text.lstrip().startswith(("tlscope ", "curl ", "make ")):
+    elif line.kind == "verbatim":
         text.stylize("green")
     return text
