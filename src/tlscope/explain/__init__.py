@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+from .diagnosis import Comparison, Diagnosis, compare, diagnose, diagnose_trace, remarks
 from .mermaid import to_mermaid
 from .model import Diagram
 from .svg import to_svg
 from .text import draw, to_text
 
-__all__ = ["Diagram", "draw", "to_mermaid", "to_svg", "to_text"]
+__all__ = [
+    "Comparison",
+    "Diagnosis",
+    "compare",
+    "diagnose",
+    "diagnose_trace",
+    "remarks",
+    "Diagram",
+    "draw",
+    "to_mermaid",
+    "to_svg",
+    "to_text",
+]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -16,6 +18,8 @@ from ..certificates import summarize
 from ..words import listed, printable
 
 __all__ = ["Fault", "Shown", "faults", "shown"]
+
+_E = TypeVar("_E", bound=x509.ExtensionType)
 
 _WEAK_HASHES = ("md5", "sha1")
 
@@ -66,6 +70,9 @@ def faults(chain: tuple[bytes, ...], role: str, asked: str | None, now: str) -> 
                 found += _of_leaf(certificate, role, asked)
         except Exception:  # noqa: S112 - it was chosen by whoever configured it; an explanation never fails
             continue
+    if role == "server":
+        with suppress(Exception):
+            found += _outside(chain)
     return found
 
 
@@ -87,6 +94,7 @@ def _of_any(certificate: x509.Certificate, index: int, role: str, now: datetime)
         yield Fault("weak-signature", f"{what} is signed with {algorithm.name.upper().replace('SHA1', 'SHA-1')}")
     if index and not _is_ca(certificate):
         yield Fault("issuer-not-ca", f"{what} is not a CA's and stands behind the leaf")
+    yield from _of_authority(certificate, index, what)
 
 
 def _of_leaf(certificate: x509.Certificate, role: str, asked: str | None) -> Iterator[Fault]:
@@ -112,6 +120,49 @@ def _of_leaf(certificate: x509.Certificate, role: str, asked: str | None) -> Ite
         yield Fault("wrong-host", f"the client asked for {printable(asked)}, and it is for {held}")
     if names.dns and any(label.replace(".", "").isdigit() for label in names.dns):
         yield Fault("ip-vs-dns", "it holds an address as a DNS name")
+
+
+def _of_authority(certificate: x509.Certificate, index: int, what: str) -> Iterator[Fault]:
+    """What only a CA's certificate can have wrong, and what RFC 5280 demands of form."""
+    basic = _extension(certificate, x509.BasicConstraints)
+    if basic is not None and basic.ca and basic.path_length is not None and basic.path_length < index - 1:
+        below = f"{basic.path_length} CA certificates below itself, and the chain has {index - 1}"
+        yield Fault("path-length", f"{what} allows {below}")
+    if certificate.issuer != certificate.subject and _extension(certificate, x509.AuthorityKeyIdentifier) is None:
+        yield Fault("not-rfc5280", f"{what} has no authorityKeyIdentifier (RFC 5280 section 4.2.1.1)")
+    if basic is not None and basic.ca:
+        if _extension(certificate, x509.KeyUsage) is None:
+            yield Fault("not-rfc5280", f"{what} is a CA's and has no keyUsage (RFC 5280 section 4.2.1.3)")
+        if not certificate.extensions.get_extension_for_class(x509.BasicConstraints).critical:
+            yield Fault("not-rfc5280", f"{what} has basicConstraints that are not critical (RFC 5280 section 4.2.1.9)")
+
+
+def _outside(chain: tuple[bytes, ...]) -> Iterator[Fault]:
+    """DNS names of the leaf that a CA of the chain may not issue for (RFC 5280 section 4.2.1.10)."""
+    names = PeerNames.of(x509.load_der_x509_certificate(chain[0])).dns
+    for der in chain[1:]:
+        constraints = _extension(x509.load_der_x509_certificate(der), x509.NameConstraints)
+        if constraints is None:
+            continue
+        permitted = [one.value for one in constraints.permitted_subtrees or () if isinstance(one, x509.DNSName)]
+        excluded = [one.value for one in constraints.excluded_subtrees or () if isinstance(one, x509.DNSName)]
+        for name in names:
+            if (permitted and not _within(name, permitted)) or _within(name, excluded):
+                rule = listed(tuple(permitted)) if permitted else f"all but {listed(tuple(excluded))}"
+                yield Fault(
+                    "name-constraint", f"it names {printable(name)}, and a CA of its chain may issue for {rule}"
+                )
+
+
+def _within(name: str, trees: list[str]) -> bool:
+    return any(name == tree.lstrip(".") or name.endswith("." + tree.lstrip(".")) for tree in trees)
+
+
+def _extension(certificate: x509.Certificate, kind: type[_E]) -> _E | None:
+    try:
+        return certificate.extensions.get_extension_for_class(kind).value
+    except x509.ExtensionNotFound:
+        return None
 
 
 def _is_ca(certificate: x509.Certificate) -> bool:

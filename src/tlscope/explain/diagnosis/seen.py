@@ -135,7 +135,7 @@ def fixes(id: str, failure: Failure) -> tuple[Fix, ...]:
 def alternatives(id: str, *ids: str, leave_out: Iterable[str] = ()) -> tuple[Alternative, ...]:
     """The row's other causes, then those of ``ids``; none twice."""
     found: dict[str, Alternative] = {}
-    for other, tell in ATLAS[id].others:
+    for other, tell in ATLAS[id].others if id in ATLAS else ():
         found[other] = Alternative(other, ATLAS[other].title, tell)
     for other in ids:
         found.setdefault(other, Alternative(other, ATLAS[other].title, ATLAS[other].meaning.partition(". ")[0] + "."))

@@ -110,7 +110,7 @@ def _diagnosis(
     found = alternatives(id, *rows)
     return Diagnosis(
         id=id,
-        title=ATLAS[id].title,
+        title=ATLAS[id].title if id in ATLAS else "the client refused the certificate",
         cause=cause,
         step="Certificate",
         sender="server",
