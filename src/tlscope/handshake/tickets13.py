@@ -51,7 +51,8 @@ def send_tickets(hs: Handshake, config: ServerConfig, established: Established) 
     """After a handshake: two tickets for a new session, one for a resumed one that used one up."""
     if config.tickets is None or not established.tickets_wanted or not hs.may_write:
         return
-    for number in range(1 if established.facts.resumed else config.tickets_per_handshake):
+    wanted = config.tickets_per_handshake
+    for number in range(min(wanted, 1) if established.facts.resumed else wanted):
         send_ticket(hs, config, established, number)
 
 
