@@ -192,11 +192,17 @@ class _Config:
         for protocol in self.alpn:
             if not 1 <= len(protocol.encode()) <= 255:
                 raise ConfigError(f"the ALPN protocol {protocol!r} must have 1 to 255 bytes", code="bad-alpn")
+        if sum(1 + len(protocol.encode()) for protocol in self.alpn) > 0xFFFF:
+            raise ConfigError("the ALPN protocols take more than 65,535 bytes together", code="bad-alpn")
         check_algorithms(self.certificate_compression)
         if self.record_size_limit is not None and not 64 <= self.record_size_limit <= (1 << 14) + 1:
             raise ConfigError(f"record_size_limit is {self.record_size_limit} and must be between 64 and 16385")
         if not 64 <= self.max_fragment <= 1 << 14:
             raise ConfigError(f"max_fragment is {self.max_fragment} and must be between 64 and 16384")
+        if self.key_update_after is not None and self.key_update_after < 1:
+            raise ConfigError(f"key_update_after is {self.key_update_after} and must be at least 1, or None")
+        if not callable(self.record_padding) and not 0 <= self.record_padding <= 1 << 14:
+            raise ConfigError(f"record_padding is {self.record_padding} and must be between 0 and 16384, or a function")
 
     def _check_versions(self) -> None:
         spoken = (ProtocolVersion.TLS1_2, ProtocolVersion.TLS1_3)
@@ -314,13 +320,18 @@ class ClientConfig(_Config):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        identities = (() if self.identity is None else (self.identity,)) + tuple(self.identities)
-        object.__setattr__(self, "identities", identities)
+        others = tuple(one for one in self.identities if one is not self.identity)
+        object.__setattr__(self, "identities", others if self.identity is None else (self.identity, *others))
         if self.key_shares is not None:
             object.__setattr__(self, "key_shares", tuple(self.key_shares))
             for group in self.key_shares:
                 if group not in self.groups:
                     raise ConfigError(f"key_shares names {group}, which groups does not")
+
+    def replace(self, **changes: Any) -> Self:
+        """A copy with some settings changed, checked anew; another ``identity`` takes the place of the present one."""
+        changes.setdefault("identities", tuple(one for one in self.identities if one is not self.identity))
+        return super().replace(**changes)
 
     @cached_property
     def hello_cipher_suites(self) -> tuple[CipherSuite, ...]:

@@ -91,7 +91,8 @@ def _extensions(
     if TLS1_2 in config.versions and config.sessions is not None:
         ticket = session.ticket if session is not None and session.version is TLS1_2 else b""
         items.append(x.SESSION_TICKET(ticket))
-    if key_pairs:
+    if TLS1_3 in config.versions:
+        # Section 4.2.8: an empty list asks for a HelloRetryRequest.
         shares = [KeyShareEntry(group, pair.public_key) for group, pair in key_pairs.items()]
         items.append(x.KEY_SHARES(tuple(shares)))
     return Extensions(items)
