@@ -14,7 +14,7 @@ from cryptography.utils import CryptographyDeprecationWarning
 with warnings.catch_warnings():
     # These groups are off unless asked for; whoever asks needs no warning on standard error at each handshake.
     warnings.simplefilter("ignore", CryptographyDeprecationWarning)
-    from cryptography.hazmat.primitives.asymmetric.dh import DHParameterNumbers, DHPublicNumbers
+    from cryptography.hazmat.primitives.asymmetric.dh import DHParameterNumbers, DHPrivateNumbers, DHPublicNumbers
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric import dh
@@ -57,8 +57,8 @@ def generate(bits: int) -> dh.DHPrivateKey:
 def from_private(data: bytes, bits: int) -> dh.DHPrivateKey:
     """The private key with this big-endian exponent, for known-answer tests."""
     x = int.from_bytes(data, "big")
-    numbers = dh.DHPublicNumbers(pow(2, x, prime(bits)), dh.DHParameterNumbers(prime(bits), 2))
-    return dh.DHPrivateNumbers(x, numbers).private_key()
+    numbers = DHPublicNumbers(pow(2, x, prime(bits)), DHParameterNumbers(prime(bits), 2))
+    return DHPrivateNumbers(x, numbers).private_key()
 
 
 def public_bytes(key: dh.DHPrivateKey, bits: int) -> bytes:

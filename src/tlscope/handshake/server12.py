@@ -243,7 +243,7 @@ def no_fit(
         elif not usable:
             offered = ext.get(x.SIGNATURE_ALGORITHMS) or ()
             what, ours, theirs, code = "signature scheme", list(config.signature_schemes), list(offered), "signature"
-        elif all(kind.startswith("ec:") for kind in kinds):
+        elif any(suite.authentication == "ECDSA" for suite in common) and all(kind[:3] == "ec:" for kind in kinds):
             curves = [kind.removeprefix("ec:") for kind in kinds]
             what, ours, theirs, code = "curve for the server's certificate", list(curves), list(groups), "group"
     if common and code == "cipher":
