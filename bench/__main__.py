@@ -74,7 +74,7 @@ def handshakes(certificates: Certificates) -> bool:
 def records(certificates: Certificates) -> bool:
     """Throughput of sealing and opening 16 KiB records."""
     client, server = Tlscope(certificates, TLS13, mutual=False).handshake()
-    c, s, to_server, _ = Standard(certificates, TLS13, mutual=False).handshake()
+    c, s, *_ = Standard(certificates, TLS13, mutual=False).handshake()
     data = bytes(16384)
     many = bytes(4 * 16384)
 
@@ -117,7 +117,9 @@ def memory(certificates: Certificates) -> bool:
     each = (tracemalloc.get_traced_memory()[0] - before) / (2 * len(kept))
     tracemalloc.stop()
     good = each <= 20 * 1024
-    print(f"\n{'State of an idle connection, one end':<42} {each / 1024:>8.1f} KiB {'':>12}  <= 20    {'ok' if good else 'MISSED'}")
+    print(
+        f"\n{'State of an idle connection, one end':<42} {each / 1024:>8.1f} KiB {'':>12}  <= 20    {'ok' if good else 'MISSED'}"
+    )
     return good
 
 

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Engine"]
 
+# Looking a member up in its enumeration takes as long as calling a method.
+_CHANGE_CIPHER_SPEC, _ALERT = ContentType.change_cipher_spec, ContentType.alert
+_HANDSHAKE, _DATA = ContentType.handshake, ContentType.application_data
+
 _HTTP_ANSWER = (
     b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n"
     b"Content-Length: %d\r\n\r\n%s"
@@ -139,17 +143,17 @@ class Engine:
 
     def _receive_record(self, kind: int, content: bytes) -> None:
         hs = self._handshake
-        if hs.reassembly.pending and kind != ContentType.handshake:
+        if kind != _HANDSHAKE and hs.reassembly.pending:
             raise PeerViolation(violations.INTERLEAVED_RECORD, received=ContentType(kind))
-        if kind == ContentType.application_data:
+        if kind == _DATA:
             self._receive_application_data(content)
-        elif kind == ContentType.handshake:
+        elif kind == _HANDSHAKE:
             if not content:
                 raise PeerViolation(violations.EMPTY_HANDSHAKE_RECORD, received=ContentType(kind))
             hs.reassembly.feed(content)
-        elif kind == ContentType.alert:
+        elif kind == _ALERT:
             self._receive_alert(content)
-        elif kind == ContentType.change_cipher_spec:
+        elif kind == _CHANGE_CIPHER_SPEC:
             self._receive_change_cipher_spec(content)
         else:
             self._driver.refuse_record(kind)

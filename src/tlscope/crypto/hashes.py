@@ -4,44 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Protocol
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
 
-__all__ = ["SHA256", "SHA384", "SHA512", "Hash", "KeyedHash", "equal"]
+__all__ = ["SHA256", "SHA384", "SHA512", "Hash", "RunningHmac", "equal"]
 
 
-class KeyedHash:
-    """HMAC (RFC 2104) with its key: setting the key costs as much as two digests, so it is set once for all of them."""
+class RunningHmac(Protocol):
+    """An HMAC on its way: its key is set, and it can be copied, fed and finalized (once)."""
 
-    __slots__ = ("_keyed",)
+    def copy(self) -> RunningHmac:
+        """Another one that has come as far as this one."""
 
-    def __init__(self, algorithm: hashes.HashAlgorithm, key: bytes) -> None:
-        self._keyed = HMAC(key, algorithm)
+    def update(self, data: bytes) -> None:
+        """Append data."""
 
-    def digest(self, data: bytes) -> bytes:
-        """HMAC of ``data``."""
-        running = self._keyed.copy()
-        running.update(data)
-        return running.finalize()
-
-    def expand(self, info: bytes, length: int) -> bytes:
-        """HKDF-Expand (RFC 5869 section 2.3) with this key as the PRK, to at most 255 times the hash's length."""
-        running = self._keyed.copy()
-        running.update(info + b"\1")
-        output = block = running.finalize()
-        counter = 1
-        while len(output) < length:
-            counter += 1
-            block = self.digest(block + info + counter.to_bytes(1, "big"))
-            output += block
-        return output[:length]
-
-    def __repr__(self) -> str:
-        return "<KeyedHash (key redacted)>"
+    def finalize(self) -> bytes:
+        """The HMAC."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,6 +36,8 @@ class Hash:
     name: str
     length: int
     algorithm: hashes.HashAlgorithm
+    keyed: Callable[[bytes], RunningHmac] = field(repr=False)
+    """HMAC (RFC 2104) with a key. Setting the key is most of the work, so a copy serves whoever needs it again."""
 
     def new(self, data: bytes = b"") -> Any:
         """A running hash, with ``update``, ``copy`` and ``digest``."""
@@ -62,11 +49,9 @@ class Hash:
 
     def hmac(self, key: bytes, data: bytes) -> bytes:
         """HMAC (RFC 2104)."""
-        return hmac.digest(key, data, self.name)
-
-    def keyed(self, key: bytes) -> KeyedHash:
-        """HMAC with a key that serves more than once."""
-        return KeyedHash(self.algorithm, key)
+        running = self.keyed(key)
+        running.update(data)
+        return running.finalize()
 
     def extract(self, salt: bytes, key_material: bytes) -> bytes:
         """HKDF-Extract (RFC 5869 section 2.2)."""
@@ -80,9 +65,13 @@ class Hash:
         return self.name.upper().replace("SHA", "SHA-")
 
 
-SHA256 = Hash("sha256", 32, hashes.SHA256())
-SHA384 = Hash("sha384", 48, hashes.SHA384())
-SHA512 = Hash("sha512", 64, hashes.SHA512())
+def _hash(name: str, algorithm: hashes.HashAlgorithm) -> Hash:
+    return Hash(name, algorithm.digest_size, algorithm, partial(HMAC, algorithm=algorithm))
+
+
+SHA256 = _hash("sha256", hashes.SHA256())
+SHA384 = _hash("sha384", hashes.SHA384())
+SHA512 = _hash("sha512", hashes.SHA512())
 
 
 def equal(ours: bytes, theirs: bytes) -> bool:

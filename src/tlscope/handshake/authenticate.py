@@ -60,14 +60,10 @@ def choose_server_identity(
                 hs.note("identity", chosen.label, "the application chose it")
                 return chosen
         best = negotiate.server_identity(config.identities, hs.server_name, usable, cert_schemes, authorities, fits)
-        hs.note(
-            "identity",
-            best.value.label,
-            best.why,
-            () if hs.server_name is None else (hs.server_name,),
-            [one.label for one in config.identities],
-            "RFC 8446 section 4.4.2.2",
-        )
+        if hs.sink is not None:
+            asked = () if hs.server_name is None else (hs.server_name,)
+            labels = [one.label for one in config.identities]
+            hs.note("identity", best.value.label, best.why, asked, labels, "RFC 8446 section 4.4.2.2")
         return best.value
 
     decision = ChooseServerIdentity(hs.server_name, usable, authorities, ext.get(x.ALPN_OFFER) or (), choose)
@@ -100,14 +96,11 @@ def choose_client_identity(
 
     identity = yield from hs.decide(ChooseClientIdentity(schemes, authorities, choose))
     hs.asked, hs.shown = Asked(schemes, authorities, "" if identity is not None else why), identity
-    hs.note(
-        "client_identity",
-        identity.label if identity is not None else "none",
-        why,
-        [describe_name(name) for name in authorities],
-        [one.label for one in config.identities],
-        "RFC 8446 section 4.4.2.3",
-    )
+    if hs.sink is not None:
+        chosen = identity.label if identity is not None else "none"
+        labels = [one.label for one in config.identities]
+        names = [describe_name(name) for name in authorities]
+        hs.note("client_identity", chosen, why, names, labels, "RFC 8446 section 4.4.2.3")
     return identity, why
 
 
@@ -298,4 +291,4 @@ def usable_schemes(request: CertificateRequest, config: Any) -> tuple[SignatureS
         raise PeerViolation(
             violations.MISSING_EXTENSION, message="CertificateRequest", extension="signature_algorithms"
         )
-    return tuple(scheme for scheme in config.signing_schemes_13 if scheme in offered)
+    return tuple([scheme for scheme in config.signing_schemes_13 if scheme in offered])

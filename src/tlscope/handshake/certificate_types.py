@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .. import trace as t
 from .. import violations
@@ -24,8 +23,7 @@ X509, RAW = CertificateType.X509, CertificateType.RawPublicKey
 __all__ = ["CertificateTypes", "choose_types", "judge_raw_key", "peer_shows_raw_key", "read_types"]
 
 
-@dataclass(frozen=True, slots=True)
-class CertificateTypes:
+class CertificateTypes(NamedTuple):
     """What the server shows, and what the client is to show where it is asked."""
 
     server: CertificateType = X509

@@ -14,8 +14,7 @@ ClientHello            -------->
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .. import violations
 from ..crypto.cipher_suites import Suite
@@ -98,6 +97,7 @@ def client_handshake_13(hs: Handshake, config: ClientConfig, offer: Offer, hello
 
     return settle(
         hs,
+        config,
         master,
         after_server_finished,
         ConnectionFacts(
@@ -123,8 +123,7 @@ def client_handshake_13(hs: Handshake, config: ClientConfig, offer: Offer, hello
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
+class Server(NamedTuple):
     """Who the server is, by its certificate or by the session; and what it asks of the client."""
 
     peer: Peer | None = None
@@ -205,8 +204,7 @@ def settle_early_data(
     return accepted
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(NamedTuple):
     """What the client answered to a CertificateRequest: an identity, or the reason for an empty list."""
 
     identity: Identity | None = None
@@ -232,7 +230,8 @@ def say_hello_again(hs: Handshake, config: ClientConfig, offer: Offer, request: 
         hs.records.flush_handshake()
         hs.records.write = None  # the second ClientHello goes out as the first did
         hs.early_data = None
-    return replace(offer, hello=hs.send(with_psks(offer.hello, offer.psks, transcript)))
+    offer.hello = hs.send(with_psks(offer.hello, offer.psks, transcript))
+    return offer
 
 
 def compatibility_change_cipher_spec(hs: Handshake, offer: Offer) -> None:
@@ -255,8 +254,9 @@ def agree_on_keys(
     hs.records.record_version = 0x0303
     assert hs.transcript is not None  # noqa: S101 - it is closed only after the handshake
     hs.transcript.select(suite.hash)
-    hs.note("version", TLS1_3, "the server chose it", (TLS1_3,), hs.config.versions, "RFC 8446 section 4.2.1")
-    hs.note("cipher_suite", suite.name, "the server chose it", (suite.name,), hs.config.cipher_suites)
+    if hs.sink is not None:
+        hs.note("version", TLS1_3, "the server chose it", (TLS1_3,), hs.config.versions, "RFC 8446 section 4.2.1")
+        hs.note("cipher_suite", suite.name, "the server chose it", (suite.name,), hs.config.cipher_suites)
 
     psk = accepted_psk(offer.psks, hello, suite)
     early = EarlySecret(suite.hash, None if psk is None else psk.secret)
@@ -282,9 +282,10 @@ def derive_handshake_keys(hs: Handshake, secret: HandshakeSecret) -> tuple[Traff
     after_server_hello = hs.hash_so_far
     server = secret.server_traffic(after_server_hello)
     client = secret.client_traffic(after_server_hello)
-    inputs = ("handshake secret", "ClientHello..ServerHello")
-    hs.reveal("SERVER_HANDSHAKE_TRAFFIC_SECRET", server.secret, *inputs)
-    hs.reveal("CLIENT_HANDSHAKE_TRAFFIC_SECRET", client.secret, *inputs)
+    if hs.reveals:
+        inputs = ("handshake secret", "ClientHello..ServerHello")
+        hs.reveal("SERVER_HANDSHAKE_TRAFFIC_SECRET", server.secret, *inputs)
+        hs.reveal("CLIENT_HANDSHAKE_TRAFFIC_SECRET", client.secret, *inputs)
     hs.read_with_secret(server, "handshake")
     return server, client
 
@@ -354,8 +355,16 @@ def show_certificate(hs: Handshake, config: ClientConfig, request: CertificateRe
     return Shown(identity)
 
 
+def resumption_master_secret(hs: Handshake, master: MasterSecret) -> bytes:
+    """What the PSKs of tickets come from (section 7.1)."""
+    secret = master.resumption(hs.hash_so_far)
+    hs.reveal("resumption_master_secret", secret, "master secret", "ClientHello..client Finished", log=False)
+    return secret
+
+
 def settle(
     hs: Handshake,
+    config: ClientConfig,
     master: MasterSecret,
     after_server_finished: bytes,
     facts: ConnectionFacts,
@@ -366,14 +375,16 @@ def settle(
     server = master.server_traffic(after_server_finished)
     client = master.client_traffic(after_server_finished)
     exporter = master.exporter(after_server_finished)
-    inputs = ("master secret", "ClientHello..server Finished")
-    hs.reveal("SERVER_TRAFFIC_SECRET_0", server.secret, *inputs)
-    hs.reveal("CLIENT_TRAFFIC_SECRET_0", client.secret, *inputs)
-    hs.reveal("EXPORTER_SECRET", exporter.secret, *inputs)
+    if hs.reveals:
+        inputs = ("master secret", "ClientHello..server Finished")
+        hs.reveal("SERVER_TRAFFIC_SECRET_0", server.secret, *inputs)
+        hs.reveal("CLIENT_TRAFFIC_SECRET_0", client.secret, *inputs)
+        hs.reveal("EXPORTER_SECRET", exporter.secret, *inputs)
     hs.read_with_secret(server, "application")
     hs.write_with_secret(client, "application")
-    resumption = master.resumption(hs.hash_so_far)
-    hs.reveal("resumption_master_secret", resumption, "master secret", "ClientHello..client Finished", log=False)
+    resumption = b""
+    if config.sessions is not None or hs.reveals:
+        resumption = resumption_master_secret(hs, master)
     created_at = None if psk is None or psk.session is None else psk.session.created_at
     return Established(
         facts,

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, overload
 
 from .. import trace as t
 from .. import violations
@@ -18,6 +18,7 @@ from ..record.reassembly import Reassembly
 from ..wire.alerts import Alert
 from ..wire.codec import DecodeError, IllegalValue
 from ..wire.codepoints import AlertDescription, AlertLevel, ContentType, HandshakeType, ProtocolVersion
+from ..wire.handshake import CertificateVerify, ClientHello, Finished, HelloRetryRequest
 from .certificate_types import CertificateTypes
 from .flow import Decision, Expect, Flow, expectation, message_name
 
@@ -48,12 +49,12 @@ MAX_REMEMBERED = 32
 
 # What a flow may need the transcript before of: binders, signatures and Finished cover what came before them, and a
 # HelloRetryRequest replaces it (RFC 8446 section 4.4.1).
-_SNAPSHOT = {
-    HandshakeType.client_hello,
-    HandshakeType.server_hello,
-    HandshakeType.certificate_verify,
-    HandshakeType.finished,
-}
+_SNAPSHOT = {ClientHello, HelloRetryRequest, CertificateVerify, Finished}
+
+# It belongs to no transcript (RFC 5246 section 7.4.1.1).
+_HELLO_REQUEST = HandshakeType.hello_request
+
+_CHANGE_CIPHER_SPEC = ContentType.change_cipher_spec
 
 # What comes at a wrong time often enough to have a sentence of its own.
 _NAMED_REFUSALS = {
@@ -72,6 +73,8 @@ class Handshake:
         self.config = config
         self.records = records
         self.sink = sink
+        self.reveals = sink is not None or config.key_log is not None
+        """Whether a trace or a key log wants to know of secrets."""
         self.server_name = server_name
         self.version = ProtocolVersion.TLS1_3
         """The version whose grammar the messages follow, for the trace."""
@@ -162,9 +165,10 @@ class Handshake:
     @property
     def hash_so_far(self) -> bytes:
         """Transcript-Hash of all messages so far (RFC 8446 section 4.4.1)."""
-        if self.transcript is None:
+        transcript = self.transcript
+        if transcript is None:
             raise Misuse("the transcript is closed")
-        return self.transcript.digest()
+        return transcript.digest()
 
     # Keys
 
@@ -179,7 +183,8 @@ class Handshake:
 
     def read_with(self, protection: Direction) -> None:
         """What comes in from here on is under these keys; nothing may be left of the record under the old ones."""
-        self.check_aligned()
+        if self.reassembly.pending:
+            self.check_aligned()
         self.records.read = protection
         if self.sink is not None:
             self.sink(t.KeyChange("received", protection.epoch, protection.description))
@@ -213,7 +218,7 @@ class Handshake:
     def send_change_cipher_spec(self, meaning: str = "compatibility") -> None:
         """Queue a bare ChangeCipherSpec: for middleboxes in TLS 1.3, as the switch of keys in TLS 1.2."""
         self.records.flush_handshake()
-        self.records.queue_unprotected(ContentType.change_cipher_spec, b"\x01")
+        self.records.queue_unprotected(_CHANGE_CIPHER_SPEC, b"\x01")
         if self.sink is not None:
             self.sink(t.ChangeCipherSpecEvent("sent", "keys" if meaning == "keys" else "compatibility"))
 
@@ -258,55 +263,57 @@ class Driver:
     def start(self, flow: Flow[Any]) -> None:
         """Run a flow up to its first wait."""
         self._flow, self.finished = flow, False
-        self._advance(lambda: next(flow))
+        self._advance(flow.send, None)
 
     def answer(self, value: Any) -> None:
         """Answer the decision that the flow waits for; an exception as the answer is raised where it waits."""
         flow = self._flow
         if flow is None or self.decision is None:
             raise Misuse("no decision is waited for")
-        self._advance(lambda: flow.throw(value) if isinstance(value, BaseException) else flow.send(value))
+        self._advance(flow.throw if isinstance(value, BaseException) else flow.send, value)
 
     def deliver(self, raw: bytes) -> None:
         """Check one whole handshake message against what is due, decode it and hand it to the flow."""
-        hs, waiting = self.handshake, self._waiting
+        hs, waiting, flow = self.handshake, self._waiting, self._flow
         kind = raw[0]
-        self._name = message_name(kind)
-        if kind == HandshakeType.hello_request and self._passes_over(raw):
+        if kind == _HELLO_REQUEST and self._passes_over(raw):
+            self._name = message_name(kind)
             self._trace(raw)
             return
-        decode = waiting.decoders.get(kind) if isinstance(waiting, Expect) else None
-        if decode is None:
+        if flow is None or not isinstance(waiting, Expect) or kind not in waiting.decoders:
+            self._name = message_name(kind)
             self._trace(raw)
             self._refuse(self._name)
         try:
-            message = decode(raw[4:])  # type: ignore[misc]
-        except IllegalValue as problem:
-            self._trace(raw)
-            raise self.placed(PeerViolation(violations.ILLEGAL_VALUE, message=self._name, problem=problem)) from None
+            message = waiting.decoders[kind](raw[4:])
         except DecodeError as problem:
+            self._name = message_name(kind)
             self._trace(raw)
-            raise self.placed(PeerViolation(violations.MALFORMED, message=self._name, problem=problem)) from None
-        self._name = type(message).__name__
+            row = violations.ILLEGAL_VALUE if isinstance(problem, IllegalValue) else violations.MALFORMED
+            raise self.placed(PeerViolation(row, message=self._name, problem=problem)) from None
+        cls = type(message)
+        self._name = cls.__name__
         hs.message = raw
-        self._trace(raw)
-        if type(message) not in waiting.classes:  # type: ignore[union-attr]
+        if hs.sink is not None:
+            self._trace(raw)
+        if cls not in waiting.classes:
             self._refuse(self._name)
         if hs.transcript is not None:
-            if kind in _SNAPSHOT:
+            if cls in _SNAPSHOT:
                 hs.before = hs.transcript.fork()
-            if kind != HandshakeType.hello_request:
+            if kind != _HELLO_REQUEST:
                 hs.transcript.add(raw)
             if len(hs.heard) < MAX_REMEMBERED:
                 hs.heard.append(message)
-        self._send(message)
+        self._advance(flow.send, message)
 
     def change_cipher_spec(self, message: object) -> bool:
         """Hand a ChangeCipherSpec to a flow that waits for one; False where it does not."""
-        if not (isinstance(self._waiting, Expect) and self._waiting.change_cipher_spec):
+        flow, waiting = self._flow, self._waiting
+        if flow is None or not isinstance(waiting, Expect) or not waiting.change_cipher_spec:
             return False
         self._name, self.handshake.message = "ChangeCipherSpec", b""
-        self._send(message)
+        self._advance(flow.send, message)
         return True
 
     def refuse_record(self, content_type: int) -> None:
@@ -326,7 +333,7 @@ class Driver:
             epoch = "plaintext" if read is None else read.epoch
             hs.sink(t.Message("received", self._name or "", epoch, hs.version, raw))
 
-    def _refuse(self, received: str) -> None:
+    def _refuse(self, received: str) -> NoReturn:
         if self.handshake.version is ProtocolVersion.TLS1_3:
             named = _NAMED_REFUSALS.get((self.phase, received))
             if named is not None:
@@ -342,15 +349,9 @@ class Driver:
         speaks_12 = ProtocolVersion.TLS1_2 in hs.config.versions and not hs.records.is_tls13
         return speaks_12 and hs.role == "client" and self.phase == "handshake" and len(raw) == 4
 
-    def _send(self, message: object) -> None:
-        flow = self._flow
-        if flow is None:
-            raise Misuse("no flow is running")
-        self._advance(lambda: flow.send(message))
-
-    def _advance(self, step: Callable[[], Expect | Decision[Any]]) -> None:
+    def _advance(self, step: Callable[[Any], Expect | Decision[Any]], value: Any) -> None:
         try:
-            self._waiting = waiting = step()
+            self._waiting = waiting = step(value)
             self._name = None
             self.decision = waiting if isinstance(waiting, Decision) else None
         except StopIteration as end:

@@ -16,7 +16,7 @@ class Exporter(Protocol):
         """``length`` bytes for a label and a context."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Established:
     """The end of a flow that went well."""
 

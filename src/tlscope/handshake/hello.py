@@ -30,9 +30,9 @@ _SENTINELS = (b"DOWNGRD\x01", _BELOW_TLS12)
 """What a server that can do TLS 1.3, or 1.2, leaves at the end of its random where it chose less (section 4.1.3)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Offer:
-    """A ClientHello that was sent, and the private halves of its key shares."""
+    """A ClientHello, and the private halves of its key shares."""
 
     hello: ClientHello
     key_pairs: Mapping[NamedGroup, KeyPair] = field(repr=False)

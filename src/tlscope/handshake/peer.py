@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..trust.peer_key import PeerKey
 
@@ -13,8 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["Peer", "other"]
 
 
-@dataclass(frozen=True, slots=True)
-class Peer:
+class Peer(NamedTuple):
     """The peer as its Certificate shows it: the chain as sent, the verdict (None where none was asked for), its key."""
 
     chain: tuple[bytes, ...]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .. import violations
 from ..config import ClientAuth
@@ -31,7 +30,7 @@ from ..wire.handshake import (
 from . import authenticate, negotiate
 from .certificate_compression import compress, decompress
 from .certificate_types import CertificateTypes, choose_types
-from .client13 import check_finished, expect_certificate
+from .client13 import check_finished, expect_certificate, resumption_master_secret
 from .early_data import judge_early_data, reject_early_data
 from .established import Established
 from .flow import Flow
@@ -81,10 +80,11 @@ def server_handshake_13(hs: Handshake, config: ServerConfig, hello: ClientHello)
     server_application = master.server_traffic(after_server_finished)
     client_application = master.client_traffic(after_server_finished)
     exporter = master.exporter(after_server_finished)
-    inputs = ("master secret", "ClientHello..server Finished")
-    hs.reveal("SERVER_TRAFFIC_SECRET_0", server_application.secret, *inputs)
-    hs.reveal("CLIENT_TRAFFIC_SECRET_0", client_application.secret, *inputs)
-    hs.reveal("EXPORTER_SECRET", exporter.secret, *inputs)
+    if hs.reveals:
+        inputs = ("master secret", "ClientHello..server Finished")
+        hs.reveal("SERVER_TRAFFIC_SECRET_0", server_application.secret, *inputs)
+        hs.reveal("CLIENT_TRAFFIC_SECRET_0", client_application.secret, *inputs)
+        hs.reveal("EXPORTER_SECRET", exporter.secret, *inputs)
     hs.write_with_secret(server_application, "application")
     hs.half_rtt = selected is not None or config.client_auth is ClientAuth.NONE
 
@@ -99,8 +99,11 @@ def server_handshake_13(hs: Handshake, config: ServerConfig, hello: ClientHello)
     check_finished(client_traffic, hs.before.digest(), finished)
 
     hs.read_with_secret(client_application, "application")
-    resumption = master.resumption(hs.hash_so_far)
-    hs.reveal("resumption_master_secret", resumption, "master secret", "ClientHello..client Finished", log=False)
+    # A session is bound to a certificate that it can be found by.
+    tickets_wanted = with_key_exchange(hello) and identity is not None and hs.certificate_types == CertificateTypes()
+    resumption = b""
+    if (tickets_wanted and config.tickets is not None) or hs.reveals:
+        resumption = resumption_master_secret(hs, master)
     session = None if selected is None else selected.psk.session
     if selected is not None and session is not None:
         proof = Proof.of_session(selected, session)
@@ -124,16 +127,13 @@ def server_handshake_13(hs: Handshake, config: ServerConfig, hello: ClientHello)
         facts,
         exporter,
         resumption,
-        tickets_wanted=(
-            with_key_exchange(hello) and identity is not None and hs.certificate_types == CertificateTypes()
-        ),
+        tickets_wanted=tickets_wanted,
         session_created_at=None if session is None else session.created_at,
         post_handshake_auth=ExtensionType.post_handshake_auth in hello.extensions and config.trust is not None,
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
+class Proof(NamedTuple):
     """What a client showed, now or when its session began: nothing, or a chain, judged, and the scheme of its proof."""
 
     verified: VerifiedPeer | None = None
@@ -148,7 +148,7 @@ class Proof:
 
 def shared_groups(hello: ClientHello) -> tuple[NamedGroup, ...]:
     """The groups that the client sent key shares for."""
-    return tuple(share.group for share in hello.extensions.get(x.KEY_SHARES) or ())
+    return tuple([share.group for share in hello.extensions.get(x.KEY_SHARES) or ()])
 
 
 def check_client_hello(hello: ClientHello) -> None:
@@ -295,9 +295,10 @@ def derive_handshake_keys(
     after_server_hello = hs.hash_so_far
     server = secret.server_traffic(after_server_hello)
     client = secret.client_traffic(after_server_hello)
-    inputs = ("handshake secret", "ClientHello..ServerHello")
-    hs.reveal("SERVER_HANDSHAKE_TRAFFIC_SECRET", server.secret, *inputs)
-    hs.reveal("CLIENT_HANDSHAKE_TRAFFIC_SECRET", client.secret, *inputs)
+    if hs.reveals:
+        inputs = ("handshake secret", "ClientHello..ServerHello")
+        hs.reveal("SERVER_HANDSHAKE_TRAFFIC_SECRET", server.secret, *inputs)
+        hs.reveal("CLIENT_HANDSHAKE_TRAFFIC_SECRET", client.secret, *inputs)
     hs.write_with_secret(server, "handshake")
     if early is None:
         hs.read_with_secret(client, "handshake")
@@ -354,7 +355,7 @@ def choose_identity(
 ) -> Flow[tuple[Identity, SignatureScheme]]:
     """The certificate to show, and the scheme to prove its key with (section 4.4.2.2)."""
     configured = config.signing_schemes_13
-    usable = tuple(scheme for scheme in configured if scheme in offered)
+    usable = tuple([scheme for scheme in configured if scheme in offered])
     identity: Identity
     if hs.certificate_types.server == CertificateType.RawPublicKey and config.raw_key is not None:
         identity = config.raw_key

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..crypto.cipher_suites import Suite
-from ..crypto.hashes import Hash, KeyedHash
+from ..crypto.hashes import Hash, RunningHmac
 
 __all__ = ["VERIFY_DATA_LENGTH", "ConnectionKeys", "MasterSecret12", "prf"]
 
@@ -16,11 +16,15 @@ def prf(hash: Hash, secret: bytes, label: bytes, seed: bytes, length: int) -> by
     return _p_hash(hash.keyed(secret), label + seed, length)
 
 
-def _p_hash(keyed: KeyedHash, seed: bytes, length: int) -> bytes:
+def _p_hash(keyed: RunningHmac, seed: bytes, length: int) -> bytes:
     output, a = b"", seed
     while len(output) < length:
-        a = keyed.digest(a)
-        output += keyed.digest(a + seed)
+        running = keyed.copy()
+        running.update(a)
+        a = running.finalize()
+        running = keyed.copy()
+        running.update(a + seed)
+        output += running.finalize()
     return output[:length]
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from ..crypto.cipher_suites import Suite
-from ..crypto.hashes import Hash
+from ..crypto.hashes import Hash, RunningHmac
 
 __all__ = [
     "EarlySecret",
@@ -53,17 +53,17 @@ def _derived_without_psk(hash: Hash) -> bytes:
 class _Stage:
     __slots__ = ("_hash", "_keyed", "_secret")
 
-    def __init__(self, hash: Hash, secret: bytes, *, lasting: bool = False) -> None:
+    def __init__(self, hash: Hash, secret: bytes) -> None:
         self._hash = hash
         self._secret = secret
-        # A secret of the handshake leads to three others or more at once; one that stays with the connection may never
-        # again, and a key that is set takes a kilobyte.
-        self._keyed = None if lasting else hash.keyed(secret)
+        self._keyed: RunningHmac | None = hash.keyed(secret)
 
     def _derive(self, label: bytes, transcript_hash: bytes) -> bytes:
         """Derive-Secret (section 7.1), whose messages are hashed already."""
-        keyed, length = self._keyed or self._hash.keyed(self._secret), self._hash.length
-        return keyed.expand(_label(length, label, len(transcript_hash)) + transcript_hash, length)
+        # As long as the hash, it is HKDF-Expand's first block: HMAC of the info and 1 (RFC 5869 section 2.3).
+        running = self._keyed.copy() if self._keyed is not None else self._hash.keyed(self._secret)
+        running.update(_label(self._hash.length, label, len(transcript_hash)) + transcript_hash + b"\1")
+        return running.finalize()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} (redacted)>"
@@ -83,35 +83,36 @@ class TrafficKeys:
 
 
 class TrafficSecret(_Stage):
-    """A secret from which one direction's keys come."""
+    """A secret from which one direction's keys come; ``suite`` is the cipher suite that it serves.
 
-    __slots__ = ("_suite",)
+    One that is ``lasting`` stays with the connection, where it may never be needed again, so it does not stay keyed.
+    """
+
+    __slots__ = ("suite",)
 
     def __init__(self, suite: Suite, secret: bytes, *, lasting: bool = True) -> None:
-        super().__init__(suite.hash, secret, lasting=lasting)
-        self._suite = suite
+        self.suite = suite
+        self._hash = suite.hash
+        self._secret = secret
+        self._keyed = None if lasting else suite.hash.keyed(secret)
 
     @property
     def secret(self) -> bytes:
         """The secret itself, for the key log."""
         return self._secret
 
-    @property
-    def suite(self) -> Suite:
-        """The cipher suite that it serves."""
-        return self._suite
-
     def keys(self) -> TrafficKeys:
         """Key and IV (section 7.3)."""
-        keyed, length = self._keyed or self._hash.keyed(self._secret), self._suite.aead.key_length
-        return TrafficKeys(
-            keyed.expand(_label(length, b"key", 0), length),
-            keyed.expand(_label(12, b"iv", 0), 12),
-        )
+        # Neither is longer than the hash, so each is cut from HKDF-Expand's first block.
+        for_key = self._keyed.copy() if self._keyed is not None else self._hash.keyed(self._secret)
+        for_iv, length = for_key.copy(), self.suite.aead.key_length
+        for_key.update(_label(length, b"key", 0) + b"\1")
+        for_iv.update(_label(12, b"iv", 0) + b"\1")
+        return TrafficKeys(for_key.finalize()[:length], for_iv.finalize()[:12])
 
     def updated(self) -> TrafficSecret:
         """application_traffic_secret_N+1 (section 7.2)."""
-        return TrafficSecret(self._suite, self._derive(b"traffic upd", b""))
+        return TrafficSecret(self.suite, self._derive(b"traffic upd", b""))
 
     def finished(self, transcript_hash: bytes) -> bytes:
         """verify_data of the Finished that this secret's sender sends (section 4.4.4)."""
@@ -121,12 +122,12 @@ class TrafficSecret(_Stage):
 class EarlySecret(_Stage):
     """From the PSK, or from zeros."""
 
-    __slots__ = ("_without_psk",)
+    __slots__ = ()
 
     def __init__(self, hash: Hash, psk: bytes | None = None) -> None:
-        secret = _early_without_psk(hash) if psk is None else hash.extract(bytes(hash.length), psk)
-        super().__init__(hash, secret, lasting=psk is None)
-        self._without_psk = psk is None
+        self._hash = hash
+        self._secret = _early_without_psk(hash) if psk is None else hash.extract(bytes(hash.length), psk)
+        self._keyed = None if psk is None else hash.keyed(self._secret)
 
     def binder(self, label: bytes, transcript_hash: bytes) -> bytes:
         """A PSK binder (section 4.2.11.2). ``label`` is ``res binder``, ``ext binder`` or ``imp binder``."""
@@ -147,7 +148,7 @@ class EarlySecret(_Stage):
         material = bytes(self._hash.length) if shared_secret is None else shared_secret
         # Without a PSK the salt is the same in every handshake.
         hash = self._hash
-        salt = _derived_without_psk(hash) if self._without_psk else self._derive(b"derived", _empty_digest(hash))
+        salt = _derived_without_psk(hash) if self._keyed is None else self._derive(b"derived", _empty_digest(hash))
         return HandshakeSecret(suite, hash.extract(salt, material))
 
 
@@ -157,8 +158,9 @@ class HandshakeSecret(_Stage):
     __slots__ = ("_suite",)
 
     def __init__(self, suite: Suite, secret: bytes) -> None:
-        super().__init__(suite.hash, secret)
-        self._suite = suite
+        self._suite, self._hash = suite, suite.hash
+        self._secret = secret
+        self._keyed = suite.hash.keyed(secret)
 
     def client_traffic(self, transcript_hash: bytes) -> TrafficSecret:
         """client_handshake_traffic_secret, over ClientHello...ServerHello."""
@@ -180,8 +182,9 @@ class MasterSecret(_Stage):
     __slots__ = ("_suite",)
 
     def __init__(self, suite: Suite, secret: bytes) -> None:
-        super().__init__(suite.hash, secret)
-        self._suite = suite
+        self._suite, self._hash = suite, suite.hash
+        self._secret = secret
+        self._keyed = suite.hash.keyed(secret)
 
     def client_traffic(self, transcript_hash: bytes) -> TrafficSecret:
         """client_application_traffic_secret_0, over ClientHello...server Finished."""
@@ -211,7 +214,9 @@ class ExporterSecret(_Stage):
     __slots__ = ()
 
     def __init__(self, hash: Hash, secret: bytes) -> None:
-        super().__init__(hash, secret, lasting=True)
+        self._hash = hash
+        self._secret = secret
+        self._keyed = None
 
     @property
     def secret(self) -> bytes:

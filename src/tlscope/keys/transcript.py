@@ -23,10 +23,11 @@ class Transcript:
 
     def add(self, message: bytes) -> None:
         """Append one message, header included."""
-        if self._running is None or self._keep:
+        running = self._running
+        if running is None or self._keep:
             self._pending.append(message)
-        if self._running is not None:
-            self._running.update(message)
+        if running is not None:
+            running.update(message)
 
     def select(self, hash: Hash, *, keep: bool = False) -> None:
         """The hash is known: from now on ``digest`` works.
@@ -44,7 +45,7 @@ class Transcript:
 
     def digest(self) -> bytes:
         """The hash of all messages so far."""
-        result: bytes = self._running.copy().digest()
+        result: bytes = self._running.digest()  # what runs is not ended by it
         return result
 
     def digest_with(self, hash: Hash, partial: bytes) -> bytes:
@@ -63,9 +64,9 @@ class Transcript:
 
     def fork(self) -> Transcript:
         """A copy that goes its own way: post-handshake authentication hashes on from the handshake's end."""
-        copy = Transcript()
-        copy._hash, copy._keep, copy._pending = self._hash, self._keep, list(self._pending)
-        copy._running = None if self._running is None else self._running.copy()
+        copy, running = Transcript.__new__(Transcript), self._running
+        copy._hash, copy._keep, copy._pending = self._hash, self._keep, self._pending[:]
+        copy._running = None if running is None else running.copy()
         return copy
 
     def replace_with_message_hash(self) -> None:

@@ -108,21 +108,19 @@ class RecordLayer:
         """
         while True:
             source, start = self._source, self._position
-            available = len(source) - start
-            if available < HEADER_LENGTH:
+            body = start + HEADER_LENGTH
+            if body > len(source):
                 self._keep_rest()
                 return None
-            kind = source[start]
-            length = source[start + 3] << 8 | source[start + 4]
-            self._check_header(source[start : start + HEADER_LENGTH], kind, length)
-            stop = start + HEADER_LENGTH + length
+            header = source[start:body]
+            kind, length = header[0], header[3] << 8 | header[4]
+            self._check_header(header, kind, length)
+            stop = body + length
             if stop > len(source):
                 self._keep_rest()
                 return None
             self._position = stop
-            header = source[start : start + HEADER_LENGTH]
-            fragment = source[start + HEADER_LENGTH : stop]
-            record = self._open(header, kind, fragment)
+            record = self._open(header, kind, source[body:stop])
             if record is not None:
                 return record
 
@@ -148,8 +146,7 @@ class RecordLayer:
                 violations.UNEXPECTED_RECORD, received=ContentType(kind), when="which TLS does not have"
             )
         read = self.read
-        unprotected = read is None or (self.is_tls13 and kind != _DATA)
-        limit = MAX_PLAINTEXT if unprotected or read is None else read.max_fragment
+        limit = MAX_PLAINTEXT if read is None or (self.is_tls13 and kind != _DATA) else read.max_fragment
         # While refused early data is passed over, its records may be longer than an unprotected one (section 4.2.10).
         if length > limit + (256 if self.skip_budget else 0):
             raise PeerViolation(violations.RECORD_TOO_LONG, length=length, limit=limit)

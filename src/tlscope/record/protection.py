@@ -11,6 +11,7 @@ from ..wire.records import MAX_CIPHERTEXT_12, MAX_CIPHERTEXT_13
 __all__ = ["Direction", "InvalidTag", "Protection12", "Protection13", "UnsupportedRecord"]
 
 _VERSION = b"\x03\x03"
+_LONG = 4096
 _APPLICATION_HEADER = bytes((ContentType.application_data,)) + _VERSION
 
 
@@ -25,6 +26,8 @@ class Direction(Protocol):
     sequence: int
     max_fragment: int
     """Bytes of a protected record's fragment, at most."""
+    overhead: int
+    """Bytes that protection adds to a record's content, at most, padding not counted."""
 
     @property
     def record_limit(self) -> int:
@@ -34,11 +37,7 @@ class Direction(Protocol):
     def description(self) -> str:
         """The AEAD's name."""
 
-    @property
-    def overhead(self) -> int:
-        """Bytes that protection adds to a record's content, at most, padding not counted."""
-
-    def seal(self, content_type: int, content: bytes | memoryview, padding: int = 0) -> bytearray:
+    def seal(self, content_type: int, content: bytes | memoryview, padding: int = 0) -> bytes | bytearray:
         """The whole record, header included."""
 
     def open(self, header: bytes, fragment: bytes) -> tuple[int, bytes]:
@@ -46,13 +45,15 @@ class Direction(Protocol):
 
 
 class _Keyed:
-    __slots__ = ("_aead", "_iv", "_suite", "_tag", "epoch", "sequence")
+    __slots__ = ("_aead", "_iv", "_suite", "_tag", "epoch", "overhead", "sequence")
 
     def __init__(self, suite: Suite, key: bytes, iv: bytes, epoch: str) -> None:
+        aead = suite.aead
         self._suite = suite
-        self._aead: AeadKey = suite.aead.key(key)
+        self._aead: AeadKey = aead.key(key)
         self._iv = int.from_bytes(iv, "big")
-        self._tag = suite.aead.tag_length
+        self._tag = aead.tag_length
+        self.overhead = 1 + aead.tag_length
         self.epoch = epoch
         self.sequence = 0
 
@@ -66,6 +67,16 @@ class _Keyed:
         """The AEAD's name."""
         return self._suite.aead.name
 
+    def _record(self, head: bytes, nonce: bytes, content: bytes | memoryview, associated: bytes) -> bytes | bytearray:
+        """``head`` with the ciphertext behind it: a long one is written where it stays, a short one is sooner joined."""
+        if len(content) < _LONG:
+            return head + self._aead.encrypt(nonce, content, associated)
+        record = bytearray(len(head) + len(content) + self._tag)
+        record[: len(head)] = head
+        with memoryview(record) as view, view[len(head) :] as room:
+            self._aead.encrypt_into(nonce, content, associated, room)
+        return record
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.epoch} {self._suite.aead.name} #{self.sequence} (key redacted)>"
 
@@ -76,23 +87,14 @@ class Protection13(_Keyed):
     __slots__ = ()
     max_fragment = MAX_CIPHERTEXT_13
 
-    @property
-    def overhead(self) -> int:
-        """The content type's byte and the tag."""
-        return 1 + self._tag
-
-    def seal(self, content_type: int, content: bytes | memoryview, padding: int = 0) -> bytearray:
+    def seal(self, content_type: int, content: bytes | memoryview, padding: int = 0) -> bytes | bytearray:
         """The whole record, header included, with ``padding`` zero bytes inside (section 5.4)."""
         inner = b"".join((content, content_type.to_bytes(1 + padding, "little")))
         length = len(inner) + self._tag
         header = _APPLICATION_HEADER + length.to_bytes(2, "big")
-        record = bytearray(5 + length)
-        record[:5] = header
         nonce = (self._iv ^ self.sequence).to_bytes(12, "big")
-        with memoryview(record) as view, view[5:] as room:
-            self._aead.encrypt_into(nonce, inner, header, room)
         self.sequence += 1
-        return record
+        return self._record(header, nonce, inner, header)
 
     def open(self, header: bytes, fragment: bytes) -> tuple[int, bytes]:
         """Content type and content of a record's fragment."""
@@ -115,30 +117,22 @@ class Protection12(_Keyed):
         super().__init__(suite, key, iv, epoch)
         self._explicit = suite.aead.explicit_nonce
         self._salt = iv[:4]
+        self.overhead = self._explicit + self._tag
 
-    @property
-    def overhead(self) -> int:
-        """The explicit nonce and the tag."""
-        return self._explicit + self._tag
-
-    def seal(self, content_type: int, content: bytes | memoryview, padding: int = 0) -> bytearray:
+    def seal(self, content_type: int, content: bytes | memoryview, padding: int = 0) -> bytes | bytearray:
         """The whole record, header included; TLS 1.2 has no room for padding, so it is left out."""
         kind = content_type.to_bytes(1, "big") + _VERSION
         counter = self.sequence.to_bytes(8, "big")
         associated = counter + kind + len(content).to_bytes(2, "big")
-        start = 5 + self._explicit
-        record = bytearray(start + len(content) + self._tag)
-        record[:5] = kind + (len(record) - 5).to_bytes(2, "big")
+        head = kind + (len(content) + self.overhead).to_bytes(2, "big")
         if self._explicit:
             # RFC 5288 section 3: the sequence number may be the explicit part, which makes it unique.
-            record[5:start] = counter
+            head += counter
             nonce = self._salt + counter
         else:
             nonce = (self._iv ^ self.sequence).to_bytes(12, "big")
-        with memoryview(record) as view, view[start:] as room:
-            self._aead.encrypt_into(nonce, content, associated, room)
         self.sequence += 1
-        return record
+        return self._record(head, nonce, content, associated)
 
     def open(self, header: bytes, fragment: bytes) -> tuple[int, bytes]:
         """Content type and content of a record's fragment."""

@@ -15,18 +15,15 @@ class Reassembly:
     ``max_message`` and ``max_total`` bound one message and, until ``relax`` is called, all of them, in bytes.
     """
 
-    __slots__ = ("_buffer", "_max_message", "_max_total", "_total")
+    __slots__ = ("_buffer", "_max_message", "_max_total", "_total", "pending")
 
     def __init__(self, max_message: int, max_total: int) -> None:
         self._buffer = bytearray()
         self._max_message = max_message
         self._max_total: int | None = max_total
         self._total = 0
-
-    @property
-    def pending(self) -> int:
+        self.pending = 0
         """Bytes that are there and belong to no message yet given."""
-        return len(self._buffer)
 
     def relax(self) -> None:
         """The peer is authenticated as far as it will be: no bound on the sum from now on, still one on each message."""
@@ -35,6 +32,7 @@ class Reassembly:
     def feed(self, content: bytes) -> None:
         """Take a handshake record's content."""
         self._buffer += content
+        self.pending = len(self._buffer)
         self._total += len(content)
         if self._max_total is not None and self._total > self._max_total:
             raise PeerViolation(
@@ -43,9 +41,9 @@ class Reassembly:
 
     def next_message(self) -> bytes | None:
         """The next whole message, or None. Raises ``PeerViolation`` as soon as a header announces too much."""
-        buffer = self._buffer
-        if len(buffer) < 4:
+        if self.pending < 4:
             return None
+        buffer = self._buffer
         length = int.from_bytes(buffer[1:4], "big")
         if length > self._max_message:
             raise PeerViolation(
@@ -55,8 +53,10 @@ class Reassembly:
                 limit=self._max_message,
                 setting="Limits.max_handshake_message",
             )
-        if len(buffer) < 4 + length:
+        length += 4
+        if self.pending < length:
             return None
-        message = bytes(buffer[: 4 + length])
-        del buffer[: 4 + length]
+        message = bytes(buffer[:length])
+        del buffer[:length]
+        self.pending -= length
         return message

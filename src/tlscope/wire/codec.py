@@ -74,20 +74,29 @@ class Reader:
 
     def vec8(self, least: int = 0, most: int = 0xFF) -> bytes:
         """A vector with a length of one byte, between ``least`` and ``most`` bytes long."""
-        return self._vector(self.u8(), least, most)
+        return self._vector(1, least, most)
 
     def vec16(self, least: int = 0, most: int = 0xFFFF) -> bytes:
         """A vector with a length of two bytes, between ``least`` and ``most`` bytes long."""
-        return self._vector(self.u16(), least, most)
+        return self._vector(2, least, most)
 
     def vec24(self, least: int = 0, most: int = 0xFFFFFF) -> bytes:
         """A vector with a length of three bytes, between ``least`` and ``most`` bytes long."""
-        return self._vector(self.u24(), least, most)
+        return self._vector(3, least, most)
 
-    def _vector(self, length: int, least: int, most: int) -> bytes:
+    def _vector(self, width: int, least: int, most: int) -> bytes:
+        position, end = self._position, self._end
+        start = position + width
+        if start > end:
+            raise DecodeError(f"a length of {width} bytes is due and {end - position} are there")
+        length = int.from_bytes(self._data[position:start], "big")
         if not least <= length <= most:
             raise DecodeError(f"a vector of {length} bytes stands where {least} to {most} are allowed")
-        return self.take(length)
+        stop = start + length
+        if stop > end:
+            raise DecodeError(f"{length} bytes are announced and {end - start} are there")
+        self._position = stop
+        return self._data[start:stop]
 
     def u16s(self, width: int = 2) -> tuple[int, ...]:
         """A non-empty vector of two-byte integers whose length has ``width`` bytes (1 or 2)."""

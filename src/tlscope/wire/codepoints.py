@@ -8,7 +8,7 @@ one, and an unknown value survives a round trip unchanged.
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Any, Self, cast
+from typing import Any, Self
 
 __all__ = [
     "AlertDescription",
@@ -58,8 +58,8 @@ class CodePoint(IntEnum):
     @classmethod
     def of(cls, value: int) -> Self:
         """``cls(value)`` by way of a dictionary: what decoders of long lists call."""
-        member = cls._value2member_map_.get(value)
-        return cls(value) if member is None else cast(Self, member)
+        member: Any = cls._value2member_map_.get(value)
+        return cls(value) if member is None else member
 
     @classmethod
     def named(cls, name: str) -> Self:

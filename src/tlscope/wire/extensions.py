@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Generic, TypeVar
+from struct import Struct
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from .codec import DecodeError, IllegalValue, Reader, u8, u16, u16_list, u32, vec8, vec16, vec24
 from .codepoints import (
@@ -29,11 +30,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class ExtensionForm(Generic[T]):
-    """How one extension's body looks in one kind of message. Calling it with a value makes the extension."""
+    """How one extension's body looks in one kind of message. Calling it with a value makes the extension.
+
+    ``fresh`` says that the body is another one in every handshake, so that there is no use in remembering it.
+    """
 
     type: ExtensionType
     decode: Callable[[Reader], T]
     encode: Callable[[T], bytes]
+    fresh: bool = False
 
     def __call__(self, value: T) -> tuple[int, bytes]:
         """The extension with this value, ready for ``Extensions``."""
@@ -41,11 +46,14 @@ class ExtensionForm(Generic[T]):
 
     def read(self, body: bytes) -> T:
         """The value in a body. Raises ``DecodeError``, also for bytes left over."""
-        if len(body) <= _REMEMBERED_LENGTH:
-            value: T = _remembered(self.decode, body)
-            return value
-        return _read(self.decode, body)
+        if self.fresh or len(body) > _REMEMBERED_LENGTH:
+            return _read(self.decode, body)
+        value: T = _remembered(self.decode, body)
+        return value
 
+
+_HEADER = Struct(">HH").pack
+"""An extension's type and the length of its body."""
 
 _REMEMBERED_LENGTH = 64
 """Bodies up to this many bytes, which are mostly the same from one connection to the next, are decoded once."""
@@ -148,15 +156,10 @@ class Extensions:
 
     def encode(self) -> bytes:
         """The vector of extensions behind its two-byte length."""
-        parts = [
-            b"%b%b%b" % (kind.to_bytes(2, "big"), len(data).to_bytes(2, "big"), data)
-            for kind, data in self._raw.items()
-        ]
-        return vec16(b"".join(parts))
+        return vec16(b"".join([_HEADER(kind, len(data)) + data for kind, data in self._raw.items()]))
 
 
-@dataclass(frozen=True, slots=True)
-class KeyShareEntry:
+class KeyShareEntry(NamedTuple):
     """A public key of one group (RFC 8446 section 4.2.8)."""
 
     group: NamedGroup
@@ -314,13 +317,15 @@ SUPPORTED_VERSIONS: ExtensionForm[tuple[ProtocolVersion, ...]] = ExtensionForm(
     E_.supported_versions, *_u16_codes(ProtocolVersion, 1)
 )
 KEY_SHARES: ExtensionForm[tuple[KeyShareEntry, ...]] = ExtensionForm(
-    E_.key_share, _key_shares, lambda shares: vec16(b"".join([share.encode() for share in shares]))
+    E_.key_share, _key_shares, lambda shares: vec16(b"".join([share.encode() for share in shares])), fresh=True
 )
-COOKIE: ExtensionForm[bytes] = ExtensionForm(E_.cookie, lambda r: r.vec16(1), vec16)
+COOKIE: ExtensionForm[bytes] = ExtensionForm(E_.cookie, lambda r: r.vec16(1), vec16, fresh=True)
 PSK_KEY_EXCHANGE_MODES: ExtensionForm[tuple[PskKeyExchangeMode, ...]] = ExtensionForm(
     E_.psk_key_exchange_modes, *_u8_codes(PskKeyExchangeMode)
 )
-PRE_SHARED_KEYS: ExtensionForm[OfferedPsks] = ExtensionForm(E_.pre_shared_key, OfferedPsks.decode, OfferedPsks.encode)
+PRE_SHARED_KEYS: ExtensionForm[OfferedPsks] = ExtensionForm(
+    E_.pre_shared_key, OfferedPsks.decode, OfferedPsks.encode, fresh=True
+)
 EARLY_DATA: ExtensionForm[bool] = ExtensionForm(E_.early_data, _empty, _nothing)
 CERTIFICATE_AUTHORITIES: ExtensionForm[tuple[bytes, ...]] = ExtensionForm(
     E_.certificate_authorities,
@@ -364,7 +369,9 @@ ALPN_CHOICE: ExtensionForm[bytes] = ExtensionForm(
 SELECTED_VERSION: ExtensionForm[ProtocolVersion] = ExtensionForm(
     E_.supported_versions, lambda r: ProtocolVersion.of(r.u16()), u16
 )
-SERVER_KEY_SHARE: ExtensionForm[KeyShareEntry] = ExtensionForm(E_.key_share, KeyShareEntry.decode, KeyShareEntry.encode)
+SERVER_KEY_SHARE: ExtensionForm[KeyShareEntry] = ExtensionForm(
+    E_.key_share, KeyShareEntry.decode, KeyShareEntry.encode, fresh=True
+)
 SELECTED_GROUP: ExtensionForm[NamedGroup] = ExtensionForm(E_.key_share, lambda r: NamedGroup.of(r.u16()), u16)
 SELECTED_PSK: ExtensionForm[int] = ExtensionForm(E_.pre_shared_key, Reader.u16, u16)
 CLIENT_CERTIFICATE_TYPE: ExtensionForm[CertificateType] = ExtensionForm(
