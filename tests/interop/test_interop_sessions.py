@@ -47,7 +47,8 @@ def test_their_client_resumes(peer: Peer, version: ProtocolVersion, mutual: bool
     answer = peer.resume(settings.peer_client(version, "P-256" if mutual else None), ours.port, WORD)
     assert answer.ok, answer.text
     ours.ended(2)
-    assert [facts.resumed for facts in ours.facts] == [False, True]
+    # A client that says nothing on its first connection may be faster than that connection's thread here.
+    assert sorted(facts.resumed for facts in ours.facts) == [False, True]
     assert [facts.peer is not None for facts in ours.facts] == [mutual, mutual]
 
 
@@ -58,7 +59,7 @@ def test_their_client_resumes_by_session_id(peer: Peer, settings, serve) -> None
     answer = peer.resume(settings.peer_client(V12), ours.port, WORD)
     assert answer.ok, answer.text
     ours.ended(2)
-    assert [facts.resumed for facts in ours.facts] == [False, True]
+    assert sorted(facts.resumed for facts in ours.facts) == [False, True]
 
 
 @pytest.mark.parametrize("peer", SERVERS, ids=str)

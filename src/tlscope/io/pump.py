@@ -105,7 +105,9 @@ class Pump:
                         self._take_decision(self._decision)
                         continue
                     if not self._push(deadline):
-                        self._time_out(f"the {self._peer_role} took no data of the handshake within {seconds:g} s", seconds)
+                        self._time_out(
+                            f"the {self._peer_role} took no data of the handshake within {seconds:g} s", seconds
+                        )
                     if self.connection.handshake_complete:
                         if not self._unsent:
                             return
