@@ -24,6 +24,7 @@ from tlscope import (
 from tlscope import trace as t
 from tlscope.crypto.groups import GROUPS
 from tlscope.crypto.randomness import SYSTEM_RANDOMNESS
+from tlscope.sessions import MemorySessionCache, TicketKeys
 from tlscope.wire.codepoints import ContentType
 from tlscope.wire.handshake import Certificate
 
@@ -133,6 +134,38 @@ def test_the_way_is_the_same_with_every_group(group: NamedGroup, retried: bool) 
     first = ["HelloRetryRequest"] if retried else []
     assert heard[0] == [*first, "ServerHello", "EncryptedExtensions", "Certificate", "CertificateVerify", "Finished"]
     assert heard[1] == ["ClientHello"] * (1 + retried) + ["Finished"]
+
+
+def versions_of(flights: list[tuple[str, bytes]]) -> list[tuple[str, int, int]]:
+    """Who sent each record, its type and the version that it claims."""
+    found = []
+    for sender, flight in flights:
+        while flight:
+            found.append((sender, flight[0], int.from_bytes(flight[1:3], "big")))
+            flight = flight[5 + int.from_bytes(flight[3:5], "big") :]
+    return found
+
+
+@pytest.mark.parametrize("combination", COMBINATIONS)
+def test_only_the_first_hello_claims_another_version(combination: str) -> None:
+    # RFC 8446 section 5.1: 0x0301 for the sake of old servers, and 0x0303 ever after.
+    versions = versions_of(recorded(combination).flights)
+    assert versions[0] == ("client", ContentType.handshake, 0x0301)
+    assert {version for _, _, version in versions[1:]} == {0x0303}
+
+
+def test_early_data_claims_the_version_that_it_should() -> None:
+    client = client_config(sessions=MemorySessionCache(), early_data=True)
+    server = server_config(tickets=TicketKeys(), max_early_data=100)
+    Pair(client, server).done()
+    pair = Pair(client, server).start()
+    pair.client.send_early_data(b"early")
+    versions = versions_of([("client", pair.client.data_to_send())])
+    assert versions == [
+        ("client", ContentType.handshake, 0x0301),
+        ("client", ContentType.change_cipher_spec, 0x0303),
+        ("client", ContentType.application_data, 0x0303),
+    ]
 
 
 def places(combination: str, role: str) -> range:

@@ -7,6 +7,7 @@ the table.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -326,6 +327,19 @@ def an_extension_twice() -> Outcome:
     puppet.tell(2)
     puppet.say(m.frame(8, b"\0\x08" + b"\x12\x34\0\0" * 2))
     return played(puppet)
+
+
+@provokes("illegal-value")
+def an_extension_twice_in_a_compressed_certificate() -> Outcome:
+    leaf = server_identity().chain[0]
+    entries = len(leaf).to_bytes(3, "big") + leaf + b"\0\x08" + b"\x12\x34\0\0" * 2
+    body = b"\0" + len(entries).to_bytes(3, "big") + entries
+    return compressed(ZLIB, len(body), zlib.compress(body))
+
+
+@provokes("malformed")
+def a_compressed_certificate_that_ends_too_early() -> Outcome:
+    return compressed(ZLIB, 4, zlib.compress(b"\0\0\0\5"))
 
 
 @provokes("bad-record-version")

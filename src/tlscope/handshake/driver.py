@@ -359,6 +359,8 @@ class Driver:
             self._waiting = self._flow = self._name = self.decision = None
         except TLSError as error:
             raise self.placed(error) from error.__cause__
+        # A field that only the flow could read, such as ClientKeyExchange's, or what a compressed message holds.
+        except IllegalValue as problem:
+            raise self.placed(PeerViolation(violations.ILLEGAL_VALUE, message=self._name, problem=problem)) from None
         except DecodeError as problem:
-            # A field that only the flow could read, such as ClientKeyExchange's.
             raise self.placed(PeerViolation(violations.MALFORMED, message=self._name, problem=problem)) from None
