@@ -78,7 +78,7 @@ class Situation:
     ``ours`` and ``theirs`` are the two sides' lists, as far as they were said, by name: ``versions``, ``cipher suites``,
     ``groups``, ``signature schemes``, ``protocols``. ``shown`` is the DER chain that this side showed, None where it was
     not asked for one, empty where it sent an empty list, ``not_shown`` because of what. ``asked_authorities`` are the CAs
-    that the peer's CertificateRequest named, None where none came. ``configured`` holds, for each identity that could
+    that the server's CertificateRequest named, None where there was none. ``configured`` holds, for each identity that could
     have been shown, its label and its issuers. ``heard_nothing`` is true where not one byte came; ``first_bytes`` are
     up to 64 bytes that came and could not be read. ``now`` is this side's clock in ISO 8601.
     """

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..errors import Situation, TLSError
 from ..trust.distinguished_name import describe_name
 from ..wire import extensions as x
-from ..wire.handshake import ClientHello
+from ..wire import handshake12 as tls12
+from ..wire.handshake import CertificateRequest, ClientHello
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -63,7 +64,7 @@ def situation_of(hs: Handshake, records: RecordLayer, error: TLSError) -> Situat
         theirs={} if client else hello,
         shown=chain,
         not_shown="" if asked is None else asked.refusal,
-        asked_authorities=None if asked is None else tuple(describe_name(one) for one in asked.authorities[:50]),
+        asked_authorities=_authorities(hs),
         asked_schemes=() if asked is None else _words(asked.schemes),
         configured=tuple((one.label, _issuers(one)) for one in config.identities),
         heard_nothing=records.heard_nothing,
@@ -78,6 +79,18 @@ def described(error: TLSError) -> dict[str, Any]:
     place = {} if step is None else {"message": step.message, "awaiting": list(step.awaiting), "phase": step.phase}
     situation = {} if error.situation is None else error.situation.as_dict()
     return {**error.as_dict(), "kind": type(error).__name__, "place": place, "situation": situation}
+
+
+def _authorities(hs: Handshake) -> tuple[str, ...] | None:
+    """The CAs that the CertificateRequest named, whichever side sent it; None where there was none."""
+    if hs.asked is not None:
+        return tuple(describe_name(one) for one in hs.asked.authorities[:50])
+    for message in hs.said:
+        if isinstance(message, CertificateRequest):
+            return tuple(describe_name(one) for one in (message.extensions.get(x.CERTIFICATE_AUTHORITIES) or ())[:50])
+        if isinstance(message, tls12.CertificateRequest):
+            return tuple(describe_name(one) for one in message.certificate_authorities[:50])
+    return None
 
 
 def _hello(hello: ClientHello) -> dict[str, tuple[str, ...]]:

@@ -102,7 +102,8 @@ class Diagnosis:
         """The explanation in lines of at most ``width`` columns, without a newline at the end."""
         lines = paragraphs(f"{self.id}: {_sentence(self.cause)}", width)
         if not self.certain:
-            lines += paragraphs("This is the likeliest cause that fits; others are below.", width, indent=2)
+            more = "this is the likeliest cause; others are below" if self.alternatives else "this is what fits"
+            lines += paragraphs(f"The {_other(self.role)} did not say so: {more}.", width, indent=2)
         lines += _named("where", self.where, width)
         lines += _named("judge", self.verdict, width)
         label = "evidence"
@@ -116,7 +117,9 @@ class Diagnosis:
             if fix.command:
                 lines.append(" " * (_COLUMN + 2) + fix.command)
         for number, other in enumerate(self.alternatives):
-            lines += _named("or else" if number == 0 else "", f"{other.id}: {other.cause}. {other.tell}", width)
+            lines += _named(
+                "or else" if number == 0 else "", f"{other.id}: {_sentence(other.cause)} {other.tell}", width
+            )
         return "\n".join(lines)
 
     def as_dict(self) -> dict[str, Any]:

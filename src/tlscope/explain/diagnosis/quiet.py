@@ -34,7 +34,7 @@ def _row_of(event: Choice) -> str:
 
 def _remark(id: str, event: Choice, role: str) -> Diagnosis:
     row = ATLAS[id]
-    evidence = []
+    evidence = [("reason", event.why)]
     if event.offered:
         evidence.append(("the peer named", ", ".join(event.offered[:8])))
     if event.configured:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+import re
+from collections.abc import Sequence
 
 from ...errors import Judge
 from ..words import listed, printable
@@ -11,7 +12,7 @@ from .atlas import ATLAS
 from .failure import Failure
 from .model import Alternative, Diagnosis, Fix
 
-__all__ = ["alternatives", "fixes", "of_row", "seen"]
+__all__ = ["OLD_VERSIONS", "alternatives", "fixes", "of_row", "seen"]
 
 _SAME_ROW = {
     "no-client-cert-tls12": "no-client-cert",
@@ -23,7 +24,8 @@ _SAME_ROW = {
 }
 """Codes of which several are one row."""
 
-_OLD = {"SSLv2", "SSLv3", "SSL 2", "SSL 3", "SSL3", "TLS 1.0", "TLS 1.1", "TLS1_0", "TLS1_1"}
+OLD_VERSIONS = frozenset({"SSLv2", "SSL 2.0", "SSL 3.0", "TLS 1.0", "TLS 1.1"})
+"""Versions that are no longer spoken, by the names that traces use."""
 
 _NAMING = {"wrong-host"}
 
@@ -77,6 +79,15 @@ _FACTS = {
 """Evidence that is shown, by its name in the error, in the order in which it is read."""
 
 
+_OF_FILES = {"first", "position", "path", "found", "wanted", "held"}
+
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(\.\d+)?\+00:00")
+
+
+def _as_read(value: str) -> str:
+    return _MOMENT.sub(r"\1 UTC", value)
+
+
 def seen(failure: Failure) -> Diagnosis:
     """The explanation of a fault that this side found."""
     id = _row_of(failure)
@@ -97,7 +108,10 @@ def seen(failure: Failure) -> Diagnosis:
     )
     if row is None:
         return dataclasses.replace(found, fixes=_GENERAL if failure.role else ())
-    return dataclasses.replace(found, fixes=fixes(id, failure), alternatives=alternatives(id))
+    others = alternatives(id)
+    if failure.known.server_name is not None:
+        others = tuple(one for one in others if one.id != "missing-sni")
+    return dataclasses.replace(found, fixes=fixes(id, failure), alternatives=others)
 
 
 _GENERAL = (
@@ -132,14 +146,19 @@ def fixes(id: str, failure: Failure) -> tuple[Fix, ...]:
     return tuple(Fix(one.who, one.do.format_map(values), one.command.format_map(values)) for one in ATLAS[id].fixes)
 
 
-def alternatives(id: str, *ids: str, leave_out: Iterable[str] = ()) -> tuple[Alternative, ...]:
-    """The row's other causes, then those of ``ids``; none twice."""
+def alternatives(id: str, *ids: str, only: Sequence[str] | None = None) -> tuple[Alternative, ...]:
+    """The row's other causes, then those of ``ids``, none twice; of the row's own those in ``only``, where that is given."""
     found: dict[str, Alternative] = {}
     for other, tell in ATLAS[id].others if id in ATLAS else ():
-        found[other] = Alternative(other, ATLAS[other].title, tell)
+        if only is None or other in only:
+            found[other] = Alternative(other, ATLAS[other].title, tell)
     for other in ids:
-        found.setdefault(other, Alternative(other, ATLAS[other].title, ATLAS[other].meaning.partition(". ")[0] + "."))
-    return tuple(one for one in found.values() if one.id != id and one.id not in set(leave_out))
+        found.setdefault(other, Alternative(other, ATLAS[other].title, _first_sentence(ATLAS[other].meaning)))
+    return tuple(one for one in found.values() if one.id != id)
+
+
+def _first_sentence(text: str) -> str:
+    return text.partition(". ")[0].rstrip(".") + "."
 
 
 class _Values(dict[str, str]):
@@ -151,7 +170,7 @@ def _row_of(failure: Failure) -> str:
     code = failure.code
     if code == "no-common-version" and _all_old(failure.facts("theirs")):
         return "old-peer"
-    if code == "unoffered-version" and failure.fact("received") in _OLD:
+    if code == "unoffered-version" and failure.fact("received") in OLD_VERSIONS:
         return "old-peer"
     if code == "not-tls" and failure.role == "client":
         return "tls-on-http-port"
@@ -169,7 +188,7 @@ def _sent_no_name(failure: Failure) -> bool:
 
 
 def _all_old(versions: tuple[str, ...]) -> bool:
-    return bool(versions) and all(version in _OLD for version in versions)
+    return bool(versions) and all(version in OLD_VERSIONS for version in versions)
 
 
 def _place(failure: Failure) -> tuple[str, str]:
@@ -210,18 +229,23 @@ def _first_words(data: bytes) -> str:
 
 
 def _evidence(failure: Failure, id: str) -> tuple[tuple[str, str], ...]:
+    about_file = failure.kind == "ConfigError"
     found = [
-        (label, printable(value, 400))
+        (label, printable(_as_read(value), 400))
         for name, label in _FACTS.items()
-        if (value := failure.fact(name)) and value != "()"
+        if (value := failure.fact(name)) and (about_file or name not in _OF_FILES)
     ]
     if failure.kind in ("CertificateRejected", "ConfigError") or id.startswith("no-common"):
         found = [(label, value) for label, value in found if label not in ("problem",)]
     known = failure.known
     if id == "no-client-cert" and known.role == "server":
+        named = listed(known.asked_authorities[:8]) if known.asked_authorities else "no CA in particular"
+        found.append(("asked for one from", named))
         found.append(("client's messages", ", ".join(known.received)))
     if id in ("wrong-host", "ip-vs-dns", "missing-sni", "cn-only") and known.role == "client":
         found.append(("server_name sent", known.server_name or "none"))
     if known.first_bytes and failure.code in ("not-tls", "http-on-tls-port", "old-peer"):
         found.append(("first bytes", known.first_bytes[:24].hex(" ")))
+    if not found and known.received:
+        found.append(("the peer had sent", ", ".join(known.received)))
     return tuple(found)

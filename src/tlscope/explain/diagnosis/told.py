@@ -167,7 +167,7 @@ def _said(known: Situation) -> tuple[tuple[str, str], ...]:
     found = []
     if known.asked_authorities:
         found.append(("CAs it named", listed(tuple(printable(one, 100) for one in known.asked_authorities[:8]))))
-    for label, issuer in known.configured if known.role == "client" else ():
+    for label, issuer in known.configured if known.role == "client" and known.asked_authorities is not None else ():
         found.append(("configured here", f"{printable(label, 80)}, issued by {printable(issuer, 100)}"))
     if known.sent:
         found.append(("we had sent", ", ".join(known.sent)))

@@ -10,7 +10,7 @@ from .atlas import ATLAS
 from .failure import Failure
 from .model import Alternative, Diagnosis, Fix
 from .own import faults, shown
-from .seen import alternatives
+from .seen import OLD_VERSIONS, alternatives
 
 __all__ = ["client_certificate", "hello_refused"]
 
@@ -21,14 +21,6 @@ _BY_ALERT = {
     "access_denied": "client-not-authorised",
     "certificate_revoked": "revoked",
 }
-
-_CERTIFICATE_ROWS = (
-    "client-unknown-ca",
-    "client-missing-intermediate",
-    "client-wrong-purpose",
-    "client-cert-expired",
-    "client-not-authorised",
-)
 
 
 def client_certificate(alert: str, failure: Failure) -> Diagnosis:
@@ -44,6 +36,7 @@ def client_certificate(alert: str, failure: Failure) -> Diagnosis:
     changes: dict[str, Any] = {"certain": alert in ("certificate_revoked", "access_denied")}
     fitting = [fault for fault in plain if not id or fault.id == id]
     if fitting:
+        changes["certain"] = bool(id)  # the alert says so, and so do one's own eyes
         id = fitting[0].id
         cause += f": {fitting[0].sentence}"
     elif alert == "unknown_ca":
@@ -62,7 +55,7 @@ def client_certificate(alert: str, failure: Failure) -> Diagnosis:
     if not id:
         id = "client-unknown-ca"
     evidence = (("certificates sent", str(own.count)), *(("to be seen in it", fault.sentence) for fault in plain))
-    others = _other_rows(id, own.count)
+    others = () if fitting else _other_rows(id, alert, own.count, own.self_signed)
     return Diagnosis(
         id=id,
         title=ATLAS[id].title,
@@ -75,11 +68,14 @@ def client_certificate(alert: str, failure: Failure) -> Diagnosis:
     )
 
 
-def _other_rows(id: str, count: int) -> tuple[Alternative, ...]:
-    rows = [row for row in _CERTIFICATE_ROWS if row != id]
-    if count > 1 and "client-missing-intermediate" in rows:
-        rows.remove("client-missing-intermediate")
-    return alternatives(id, *rows, leave_out=() if count == 1 else ("client-missing-intermediate",))
+def _other_rows(id: str, alert: str, count: int, self_signed: bool) -> tuple[Alternative, ...]:
+    """Causes that fit the alert too, and that one's own eyes have not ruled out."""
+    rows = ["client-unknown-ca"]
+    if count == 1 and not self_signed:
+        rows.append("client-missing-intermediate")
+    if alert != "unknown_ca":
+        rows.append("client-not-authorised")
+    return alternatives(id, *rows, only=rows)
 
 
 def _named(known: Situation, issuer: str) -> str:
@@ -129,7 +125,7 @@ def hello_refused(alert: str, failure: Failure) -> Diagnosis:
     ours = known.ours
     id, cause, certain = _HELLO.get(alert, ("no-common-cipher", "", False))
     versions = ours.get("versions", ())
-    if id == "no-common-version" and versions and all(one in _OLD for one in versions):
+    if id == "no-common-version" and versions and all(one in OLD_VERSIONS for one in versions):
         id = "old-peer"
         cause = (
             f"the server speaks none of {listed(versions)}, the versions offered, which nobody should speak any more"
@@ -159,7 +155,6 @@ def hello_refused(alert: str, failure: Failure) -> Diagnosis:
     )
 
 
-_OLD = ("SSLv2", "SSLv3", "TLS 1.0", "TLS 1.1")
 _ALL = ("versions", "cipher suites", "groups", "signature schemes", "protocols")
 _TOPICS = {
     "no-common-version": ("versions",),

@@ -6,9 +6,9 @@ from ..words import listed, printable
 from .atlas import ATLAS
 from .failure import Failure
 from .model import Alternative, Diagnosis
-from .own import Shown, faults, shown
+from .own import Fault, Shown, faults, shown
 from .rules import broken_rule
-from .seen import alternatives
+from .seen import OLD_VERSIONS, alternatives
 
 __all__ = ["server_certificate", "server_hello"]
 
@@ -39,6 +39,12 @@ _ROWS = {
 
 _CERTAIN = {"certificate_revoked", "bad_certificate_status_response"}
 
+MOST = 5
+"""Alternatives that are named: who has to look through more has been told nothing."""
+
+_SAYS_WHAT = {"certificate_expired", "unsupported_certificate"}
+"""Alerts that name the fault, so that one's own eyes can confirm it."""
+
 _PLAIN = {
     "unknown_ca": "it does not know the CA",
     "bad_certificate": "something in it is wrong, or it is for another name",
@@ -55,7 +61,7 @@ def server_certificate(alert: str, failure: Failure) -> Diagnosis:
     known = failure.known
     rows = _ROWS.get(alert, ("unknown-ca",))
     if not known.shown:
-        return _diagnosis(rows[0], f"the client refused our certificate with {alert}", False, (), rows[1:])
+        return _diagnosis(rows[0], f"the client refused our certificate with {alert}", False, (), list(rows[1:]))
     own = shown(known.shown)
     plain = [one for one in faults(known.shown, "server", known.server_name, known.now) if one.id in rows]
     cause = f"the client refused our certificate ({own.subject}, issued by {own.issuer}) with {alert}"
@@ -78,7 +84,10 @@ def server_certificate(alert: str, failure: Failure) -> Diagnosis:
     else:
         id, rest = rows[0], _PLAIN.get(alert, "it does not tell why")
     cause += f": {rest}"
-    return _diagnosis(id, cause, alert in _CERTAIN, tuple(evidence), [row for row in rows if row != id], own)
+    certain = alert in _CERTAIN or (bool(plain) and alert in _SAYS_WHAT)
+    doubtful = _open_to_doubt(list(rows), own, known.server_name, plain)
+    others = [fault.id for fault in plain[1:]] if plain else doubtful
+    return _diagnosis(id, cause, certain, tuple(evidence), [row for row in others if row != id][:MOST])
 
 
 def _trust(own: Shown) -> tuple[str, str]:
@@ -99,15 +108,8 @@ def _diagnosis(
     cause: str,
     certain: bool,
     evidence: tuple[tuple[str, str], ...],
-    others: object,
-    own: Shown | None = None,
+    others: list[str],
 ) -> Diagnosis:
-    rows: list[str] = list(others)  # type: ignore[call-overload]
-    if own is not None and own.count > 1 and not own.self_signed:
-        rows = [row for row in rows if row not in ("self-signed", "missing-intermediate")] + [
-            row for row in rows if row == "missing-intermediate"
-        ]
-    found = alternatives(id, *rows)
     return Diagnosis(
         id=id,
         title=ATLAS[id].title if id in ATLAS else "the client refused the certificate",
@@ -116,8 +118,23 @@ def _diagnosis(
         sender="server",
         certain=certain,
         evidence=evidence,
-        alternatives=() if certain else found,
+        alternatives=() if certain else alternatives(id, *others, only=others),
     )
+
+
+def _open_to_doubt(rows: list[str], own: Shown, asked: str | None, plain: list[Fault]) -> list[str]:
+    """Those rows that one's own eyes have not ruled out; what they have found comes first."""
+    found = [fault.id for fault in plain]
+    ruled_out = {"cn-only", "weak-key", "weak-signature", "issuer-not-ca", "wrong-purpose-server"}
+    if not own.self_signed:
+        ruled_out.add("self-signed")
+    if not own.ends_in_root:
+        ruled_out.add("unknown-ca-root-sent")
+    if own.count > 1 or own.self_signed:
+        ruled_out.add("missing-intermediate")
+    if asked is not None:
+        ruled_out |= {"missing-sni", "ip-vs-dns"}
+    return [*found, *(row for row in rows if row not in ruled_out and row not in found)]
 
 
 def server_hello(alert: str, failure: Failure) -> Diagnosis:
@@ -127,6 +144,16 @@ def server_hello(alert: str, failure: Failure) -> Diagnosis:
     evidence = tuple(
         (f"the client offered: {topic}", listed(items[:8])) for topic, items in known.theirs.items() if items
     )
+    if alert == "protocol_version" and known.ours.get("versions", ("",))[0] in OLD_VERSIONS:
+        cause = f"the client does not accept {known.ours['versions'][0]}, which this server chose, and nobody should"
+        return Diagnosis(
+            id="old-peer",
+            title=ATLAS["old-peer"].title,
+            cause=cause,
+            step="ServerHello",
+            sender="server",
+            evidence=evidence,
+        )
     if alert == "protocol_version":
         cause = f"the client does not accept {chosen}, which this server chose: it offered more than it speaks"
         return Diagnosis(
