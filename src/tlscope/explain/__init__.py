@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .diagnosis import Comparison, Diagnosis, compare, diagnose, diagnose_trace, remarks
+from .html import Reported, to_html
 from .mermaid import to_mermaid
 from .model import Diagram
 from .svg import to_svg
@@ -16,7 +17,9 @@ __all__ = [
     "diagnose_trace",
     "remarks",
     "Diagram",
+    "Reported",
     "draw",
+    "to_html",
     "to_mermaid",
     "to_svg",
     "to_text",

@@ -6,9 +6,9 @@ far as it can be read, and nothing here raises.
 
 from __future__ import annotations
 
-from ..wire.codepoints import ContentType, HandshakeType
+from ..wire.codepoints import AlertDescription, AlertLevel, ContentType, HandshakeType
 from .fields_messages import body_of, name_of_message
-from .fields_scan import Field, Scan
+from .fields_scan import Field, Grammar, Scan
 from .words import printable
 
 __all__ = ["Field", "fields_of_alert", "fields_of_message", "fields_of_record"]
@@ -32,7 +32,7 @@ def fields_of_record(raw: bytes, *, protected: bool) -> tuple[Field, ...]:
 
     def record(scan: Scan) -> None:
         scan.number("type", 1, lambda value: printable(ContentType.of(value)))
-        scan.bytes("legacy_record_version", 2)
+        scan.take("legacy_record_version", 2)
         scan.number("length", 2)
         scan.rest("encrypted_record" if protected else "fragment")
 
@@ -41,7 +41,6 @@ def fields_of_record(raw: bytes, *, protected: bool) -> tuple[Field, ...]:
 
 def fields_of_alert(raw: bytes) -> tuple[Field, ...]:
     """The two fields of an alert."""
-    from ..wire.codepoints import AlertDescription, AlertLevel
 
     def alert(scan: Scan) -> None:
         scan.number("level", 1, lambda value: printable(AlertLevel.of(value)))
@@ -50,7 +49,7 @@ def fields_of_alert(raw: bytes) -> tuple[Field, ...]:
     return _scanned(raw, alert, "alert")
 
 
-def _scanned(raw: bytes, grammar: object, scope: str) -> tuple[Field, ...]:
+def _scanned(raw: bytes, grammar: Grammar, scope: str) -> tuple[Field, ...]:
     scan = Scan(raw, 0, len(raw), scope)
-    scan.run(grammar)  # type: ignore[arg-type]
+    scan.run(grammar)
     return tuple(scan.fields)

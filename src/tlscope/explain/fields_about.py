@@ -8,7 +8,7 @@ _Told = tuple[str, str]
 
 MESSAGES: dict[str, _Told] = {
     "ClientHello": (
-        "The client begins: which versions, cipher suites and groups it can use, its key shares, and whom it wants to reach.",
+        "The client begins: which versions, cipher suites and groups it can use, its key shares, whom it wants to reach.",
         "RFC 8446 section 4.1.2",
     ),
     "ServerHello": (

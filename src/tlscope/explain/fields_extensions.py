@@ -16,13 +16,12 @@ from ..wire.codepoints import (
     SignatureScheme,
 )
 from .certificates import name_of
-from .fields_scan import Field, Scan, Shown, hexadecimal
+from .fields_scan import Field, Grammar, Scan, Shown, hexadecimal
 from .words import plural, printable
 
 __all__ = ["extensions"]
 
 E = ExtensionType
-Grammar = Callable[[Scan], Any]
 
 
 def extensions(scan: Scan, where: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from ..wire.codepoints import (
     CertificateCompressionAlgorithm,
@@ -18,7 +19,7 @@ from ..wire.codepoints import (
 from ..wire.handshake import HELLO_RETRY_REQUEST_RANDOM
 from .certificates import name_of, summarize
 from .fields_extensions import extensions
-from .fields_scan import Scan
+from .fields_scan import Grammar, Scan
 from .words import plural, printable
 
 __all__ = ["body_of", "name_of_message"]
@@ -51,7 +52,7 @@ def name_of_message(raw: bytes, version: int) -> str:
     return "message" if kind is None else _NAMES.get(kind, f"message {kind}")
 
 
-def body_of(raw: bytes, version: int) -> Callable[[Scan], None]:
+def body_of(raw: bytes, version: int) -> Grammar:
     """The grammar of a message's body."""
     name = name_of_message(raw, version)
     if version == ProtocolVersion.TLS1_3 and name in _BODIES_13:
@@ -72,7 +73,7 @@ def _version(value: int) -> str:
     return f"0x{value:04x} ({printable(ProtocolVersion.of(value))})"
 
 
-def _code(cls: type[CipherSuite] | type[NamedGroup] | type[SignatureScheme] | type[CertificateCompressionAlgorithm]):  # type: ignore[no-untyped-def]
+def _code(cls: Any) -> Callable[[int], str]:
     return lambda value: printable(cls.of(value))
 
 
@@ -90,7 +91,7 @@ def _compression(raw: bytes) -> str:
 
 def _client_hello(scan: Scan) -> None:
     scan.number("legacy_version", 2, _version)
-    scan.bytes("random", 32)
+    scan.take("random", 32)
     scan.vector("legacy_session_id", 1)
     scan.vector("cipher_suites", 2, lambda s: s.each(lambda one: one.number("cipher_suite", 2, _code(CipherSuite))))
     scan.vector("legacy_compression_methods", 1, show=_compression)
@@ -98,13 +99,13 @@ def _client_hello(scan: Scan) -> None:
         extensions(scan, "ClientHello")
 
 
-def _server_hello(where: str) -> Callable[[Scan], None]:
+def _server_hello(where: str) -> Grammar:
     def body(scan: Scan) -> None:
         scan.number("legacy_version", 2, _version)
-        scan.bytes("random", 32)
+        scan.take("random", 32)
         scan.vector("legacy_session_id_echo", 1)
         scan.number("cipher_suite", 2, _code(CipherSuite))
-        scan.bytes("legacy_compression_method", 1, _compression)
+        scan.take("legacy_compression_method", 1, _compression)
         if scan.remaining:
             extensions(scan, where)
 
@@ -147,7 +148,7 @@ def _certificate_13(scan: Scan) -> None:
     scan.vector("certificate_list", 3, lambda s: s.each(lambda one: _entry(one, entry)))
 
 
-def _entry(scan: Scan, grammar: Callable[[Scan], None]) -> None:
+def _entry(scan: Scan, grammar: Grammar) -> None:
     """A CertificateEntry takes what its two vectors announce."""
     data = int.from_bytes(scan.peek(3), "big")
     start = scan.peek(3 + data + 2)
@@ -222,7 +223,7 @@ def _client_key_exchange(scan: Scan) -> None:
         scan.rest("bytes")
 
 
-_BODIES: dict[str, Callable[[Scan], None]] = {
+_BODIES: dict[str, Grammar] = {
     "HelloRequest": _nothing,
     "ClientHello": _client_hello,
     "ServerHello": _server_hello("ServerHello"),
@@ -242,7 +243,7 @@ _BODIES: dict[str, Callable[[Scan], None]] = {
     "KeyUpdate": _key_update,
 }
 
-_BODIES_13: dict[str, Callable[[Scan], None]] = {
+_BODIES_13: dict[str, Grammar] = {
     "Certificate": _certificate_13,
     "CertificateRequest": _certificate_request_13,
     "NewSessionTicket": _ticket_13,

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from .fields_about import about_field
 
-__all__ = ["Field", "Scan", "Shown", "hexadecimal"]
+__all__ = ["Field", "Grammar", "Scan", "Shown", "hexadecimal"]
+
+Grammar = Callable[["Scan"], Any]
+"""Reads with a scanner; what it gives is nobody's concern."""
 
 Shown = Callable[[bytes], str]
 """How the bytes of a field are told in words."""
@@ -78,7 +82,7 @@ class Scan:
         self.fields.append(Field(name, self.position, end, value, about, rfc, fields))
         self.position = end
 
-    def bytes(self, name: str, length: int, show: Shown = hexadecimal) -> bytes:
+    def take(self, name: str, length: int, show: Shown = hexadecimal) -> bytes:
         """Pass over a field of ``length`` bytes; one of none leaves nothing behind."""
         if length > self.remaining:
             raise _Unreadable
@@ -89,13 +93,13 @@ class Scan:
 
     def number(self, name: str, width: int, show: Callable[[int], str] = str) -> int:
         """Pass over an integer of ``width`` bytes, big-endian."""
-        return int.from_bytes(self.bytes(name, width, lambda raw: show(int.from_bytes(raw, "big"))), "big")
+        return int.from_bytes(self.take(name, width, lambda raw: show(int.from_bytes(raw, "big"))), "big")
 
     def rest(self, name: str, show: Shown = hexadecimal) -> bytes:
         """Pass over all that is left as one field."""
-        return self.bytes(name, self.remaining, show)
+        return self.take(name, self.remaining, show)
 
-    def node(self, name: str, length: int, inner: Callable[[Scan], None], value: str = "", scope: str = "") -> None:
+    def node(self, name: str, length: int, inner: Grammar, value: str = "", scope: str = "") -> None:
         """A field of ``length`` bytes, fewer where there are fewer, that consists of others.
 
         Whatever ``inner`` can't read or leaves over becomes a field of its own.
@@ -105,7 +109,7 @@ class Scan:
         part.run(inner)
         self._add(name, end, value, tuple(part.fields))
 
-    def run(self, inner: Callable[[Scan], None]) -> None:
+    def run(self, inner: Grammar) -> None:
         """Read with ``inner``, and see to what it does not read."""
         name = "left over"
         try:
@@ -115,9 +119,7 @@ class Scan:
         if self.remaining:
             self.rest(name)
 
-    def vector(
-        self, name: str, width: int, inner: Callable[[Scan], None] | None = None, show: Shown | None = None
-    ) -> bytes:
+    def vector(self, name: str, width: int, inner: Grammar | None = None, show: Shown | None = None) -> bytes:
         """A field behind its length of ``width`` bytes: of opaque bytes without ``inner``. Gives its body."""
         if self.remaining < width:
             raise _Unreadable
@@ -139,7 +141,7 @@ class Scan:
         self.node(name, width + length, parts, value)
         return body
 
-    def each(self, inner: Callable[[Scan], None]) -> None:
+    def each(self, inner: Grammar) -> None:
         """``inner`` again and again, until nothing is left."""
         while self.remaining:
             before = self.position
