@@ -50,6 +50,7 @@ from .io.server import Server, serve
 from .limits import Limits
 from .replay import MemoryReplayGuard, ReplayGuard
 from .sessions import MemorySessionCache, MemorySessionStore, Session, SessionCache, SessionStore, TicketKeys
+from .ssl.inject import extract_from_ssl, inject_into_ssl
 from .trace import Trace
 from .trust.anchors import TrustAnchors
 from .trust.identity import Identity
@@ -128,6 +129,9 @@ __all__ = [
     "Judge",
     "Step",
     "Situation",
+    # Under programs that use the standard library's ssl
+    "inject_into_ssl",
+    "extract_from_ssl",
     # Looking
     "Trace",
 ]

@@ -176,6 +176,9 @@ class _Config:
     """Has the last word on a peer whose certificate is good: raise ``CertificateRejected`` or any ``TLSError`` to refuse."""
     ask: frozenset[type] = frozenset()
     """Kinds of ``Decision`` that the application answers itself, by way of ``DecisionNeeded`` and ``answer``."""
+    check_server_name: bool = True
+    """Whether the server's certificate must be for the name that is asked for. Without it any server of a trusted CA is
+    believed, whatever its name: for protocols that check the name themselves."""
     rewrite: Callable[[Any], Any] | None = field(default=None, repr=False)
     """Has the last look at each handshake message before it is sent; for tests, experiments and broken peers on purpose."""
 

@@ -253,7 +253,7 @@ class ClientConnection(_Connection):
     role = "client"
 
     def __init__(self, config: ClientConfig, server_name: str | None = None, *, trace: Sink | None = None) -> None:
-        if server_name is None and config.verifier is not None:
+        if server_name is None and config.verifier is not None and config.check_server_name:
             raise Misuse("a server's certificate can't be verified without server_name", code="no-server-name")
         if server_name is not None:
             server_name = parse_server_name(server_name).text

@@ -163,7 +163,7 @@ def judge(
         raise PeerViolation(violations.CHAIN_TOO_LONG, count=len(chain), limit=limit, setting="Limits.max_certificates")
     if peer_shows_raw_key(hs):
         return judge_raw_key(hs, chain)
-    name = hs.server_name if hs.role == "client" else None
+    name = hs.server_name if hs.role == "client" and hs.config.check_server_name else None
 
     def verify() -> VerifiedPeer | None:
         if verifier is None:

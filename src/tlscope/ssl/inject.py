@@ -1,0 +1,34 @@
+"""tlscope under a program that imports ``ssl`` itself: its contexts become tlscope's, and nothing else changes."""
+
+from __future__ import annotations
+
+import ssl as std
+import sys
+from typing import Any
+
+from .context import SSLContext
+
+__all__ = ["extract_from_ssl", "inject_into_ssl"]
+
+_ORIGINAL = std.SSLContext
+
+# Libraries that keep a reference of their own to the class.
+_ELSEWHERE = ("urllib3.util.ssl_", "pip._vendor.urllib3.util.ssl_")
+
+
+def inject_into_ssl() -> None:
+    """Make ``ssl.SSLContext`` tlscope's, for every context that is made from now on. Doing it twice does no harm."""
+    _set(SSLContext)
+
+
+def extract_from_ssl() -> None:
+    """Take it back; contexts that were made meanwhile go on as they are."""
+    _set(_ORIGINAL)
+
+
+def _set(cls: Any) -> None:
+    std.SSLContext = cls  # type: ignore[misc]
+    for name in _ELSEWHERE:
+        module = sys.modules.get(name)
+        if module is not None and hasattr(module, "SSLContext"):
+            module.SSLContext = cls  # type: ignore[attr-defined]
