@@ -125,9 +125,11 @@ class _Connection(Engine):
         further call raises the same error. Bytes after the peer's close_notify are ignored (RFC 8446 section 6.1), and
         so is everything where ``close`` was called before the handshake was complete.
         """
-        self._raise_if_failed()
-        self.start()
-        if self._closed_by_peer or self._given_up or not data:
+        if self._error is not None:
+            raise self._error
+        if not self._started:
+            self.start()
+        if self._closed_by_peer or not data or (self._closed_by_us and self._given_up):
             return []
         self._records.feed(data if type(data) is bytes else bytes(data))
         return self._guarded(self._pump)

@@ -225,7 +225,8 @@ class Engine:
             raise PeerViolation(
                 violations.TOO_MANY_CHANGE_CIPHER_SPECS, limit=limit, setting="Limits.max_change_cipher_specs"
             )
-        self._trace_change_cipher_spec("compatibility")
+        if self.trace is not None:
+            self._trace_change_cipher_spec("compatibility")
 
     def _trace_change_cipher_spec(self, meaning: str) -> None:
         if self.trace is not None:

@@ -38,6 +38,8 @@ class Hash:
     algorithm: hashes.HashAlgorithm
     keyed: Callable[[bytes], RunningHmac] = field(repr=False)
     """HMAC (RFC 2104) with a key. Setting the key is most of the work, so a copy serves whoever needs it again."""
+    extract: Callable[[bytes, bytes], bytes] = field(repr=False)
+    """HKDF-Extract (RFC 5869 section 2.2) of a salt and key material."""
 
     def new(self, data: bytes = b"") -> Any:
         """A running hash, with ``update``, ``copy`` and ``digest``."""
@@ -53,10 +55,6 @@ class Hash:
         running.update(data)
         return running.finalize()
 
-    def extract(self, salt: bytes, key_material: bytes) -> bytes:
-        """HKDF-Extract (RFC 5869 section 2.2)."""
-        return HKDF.extract(self.algorithm, salt, key_material)
-
     def expand(self, secret: bytes, info: bytes, length: int) -> bytes:
         """HKDF-Expand (RFC 5869 section 2.3) to ``length`` bytes, at most 255 times the hash's."""
         return HKDFExpand(self.algorithm, length, info).derive(secret)
@@ -66,7 +64,8 @@ class Hash:
 
 
 def _hash(name: str, algorithm: hashes.HashAlgorithm) -> Hash:
-    return Hash(name, algorithm.digest_size, algorithm, partial(HMAC, algorithm=algorithm))
+    keyed, extract = partial(HMAC, algorithm=algorithm), partial(HKDF.extract, algorithm)
+    return Hash(name, algorithm.digest_size, algorithm, keyed, extract)
 
 
 SHA256 = _hash("sha256", hashes.SHA256())

@@ -30,6 +30,10 @@ class CertificateTypes(NamedTuple):
     client: CertificateType = X509
 
 
+X509_CERTIFICATES = CertificateTypes()
+"""What is shown where nobody speaks of types."""
+
+
 def peer_shows_raw_key(hs: Handshake) -> bool:
     """Whether what the peer shows is, or will be, a raw public key."""
     types = hs.certificate_types

@@ -127,7 +127,7 @@ def client_handshake_12(hs: Handshake, config: ClientConfig, offer: Offer, hello
 def read_server_hello(hs: Handshake, config: ClientConfig, offer: Offer, hello: ServerHello) -> Agreed:
     """Check the ServerHello against the offer (RFC 5246 section 7.4.1.3)."""
     answers = hello.extensions
-    check_answers("ServerHello", answers, offer.hello.extensions.types, x.SERVER_HELLO_12_FORMS)
+    check_answers("ServerHello", answers, offer.hello.extensions, x.SERVER_HELLO_12_FORMS)
     if hello.compression_method != 0:
         raise PeerViolation(violations.BAD_COMPRESSION_METHOD, received=hello.compression_method)
     suite = SUITES.get(hello.cipher_suite)
@@ -147,8 +147,9 @@ def read_server_hello(hs: Handshake, config: ClientConfig, offer: Offer, hello: 
     assert hs.transcript is not None  # noqa: S101 - it is closed only after the handshake
     # The client's CertificateVerify signs all messages, with a hash that is not known yet (section 7.4.8).
     hs.transcript.select(suite.hash, keep=True)
-    hs.note("version", TLS1_2, "the server chose it", (TLS1_2,), config.versions, "RFC 5246 appendix E.1")
-    hs.note("cipher_suite", suite.name, "the server chose it", (suite.name,), config.cipher_suites)
+    if hs.sink is not None:
+        hs.note("version", TLS1_2, "the server chose it", (TLS1_2,), config.versions, "RFC 5246 appendix E.1")
+        hs.note("cipher_suite", suite.name, "the server chose it", (suite.name,), config.cipher_suites)
     return Agreed(
         suite,
         hello.random,
@@ -209,7 +210,8 @@ def check_server_key(hs: Handshake, agreed: Agreed, peer: Peer, message: tls12.S
     authenticate.check_signature(
         hs, peer, message.algorithm, message.signature, content, "ServerKeyExchange", "both randoms and its key"
     )
-    hs.note("group", message.group, "the server chose it", (message.group,), hs.config.groups_12)
+    if hs.sink is not None:
+        hs.note("group", message.group, "the server chose it", (message.group,), hs.config.groups_12)
 
 
 # The client's flight
@@ -233,7 +235,8 @@ def choose_identity(
     if identity is None:
         return None, why, None
     scheme = negotiate.signature_scheme_12(request.signature_algorithms, identity, usable)
-    hs.note("signature_scheme", scheme.value, scheme.why, request.signature_algorithms, identity.schemes_12)
+    if hs.sink is not None:
+        hs.note("signature_scheme", scheme.value, scheme.why, request.signature_algorithms, identity.schemes_12)
     return identity, None, scheme.value
 
 

@@ -38,7 +38,7 @@ from ..wire.handshake import (
 )
 from . import authenticate, negotiate
 from .certificate_compression import compress, decompress
-from .certificate_types import CertificateTypes, read_types
+from .certificate_types import X509_CERTIFICATES, read_types
 from .established import Established
 from .flow import Flow
 from .hello import Offer, check_answers, check_place, check_server_hello, required, retry
@@ -269,7 +269,8 @@ def agree_on_keys(
     pair = offer.key_pairs.get(share.group)
     if pair is None:
         raise PeerViolation(violations.UNOFFERED_KEY_SHARE, received=share.group)
-    hs.note("group", share.group, "the server answered this key share", tuple(offer.key_pairs), hs.config.groups)
+    if hs.sink is not None:
+        hs.note("group", share.group, "the server answered this key share", offer.key_pairs, hs.config.groups)
     try:
         shared_secret = pair.shared_secret(share.key_exchange)
     except InvalidPublicKey as problem:
@@ -293,7 +294,7 @@ def derive_handshake_keys(hs: Handshake, secret: HandshakeSecret) -> tuple[Traff
 def read_encrypted_extensions(hs: Handshake, offer: Offer, message: EncryptedExtensions) -> str | None:
     """Check the server's answers (section 4.3.1); gives the application protocol."""
     answers = message.extensions
-    check_answers("EncryptedExtensions", answers, offer.hello.extensions.types, x.ENCRYPTED_EXTENSIONS_FORMS)
+    check_answers("EncryptedExtensions", answers, offer.hello.extensions, x.ENCRYPTED_EXTENSIONS_FORMS)
     heed_peer(hs, answers)
     chosen = answers.get(x.ALPN_CHOICE)
     if chosen is None:
@@ -302,7 +303,8 @@ def read_encrypted_extensions(hs: Handshake, offer: Offer, message: EncryptedExt
     if chosen not in offered:
         raise PeerViolation(violations.UNOFFERED_ALPN, received=chosen.decode("utf-8", "replace"))
     protocol = chosen.decode("utf-8", "replace")
-    hs.note("alpn", protocol, "the server chose it", (protocol,), hs.config.alpn, "RFC 7301 section 3.2")
+    if hs.sink is not None:
+        hs.note("alpn", protocol, "the server chose it", (protocol,), hs.config.alpn, "RFC 7301 section 3.2")
     return protocol
 
 
@@ -321,7 +323,7 @@ def judge_server(hs: Handshake, config: ClientConfig, offer: Offer, message: Cer
     if not message.certificate_list:
         raise PeerViolation(violations.EMPTY_SERVER_CERTIFICATE)
     for entry in message.certificate_list:
-        check_answers("Certificate", entry.extensions, offer.hello.extensions.types, x.CERTIFICATE_ENTRY_FORMS)
+        check_answers("Certificate", entry.extensions, offer.hello.extensions, x.CERTIFICATE_ENTRY_FORMS)
     staple = message.certificate_list[0].extensions.get(x.CERTIFICATE_STATUS)
     return (yield from authenticate.judge(hs, config.verifier, message.chain, staple))
 
@@ -347,7 +349,8 @@ def show_certificate(hs: Handshake, config: ClientConfig, request: CertificateRe
         hs.send(Certificate((), context))
         return Shown(refusal=why)
     scheme = negotiate.signature_scheme(offered, identity.schemes, config.signing_schemes_13)
-    hs.note("signature_scheme", scheme.value, scheme.why, offered, identity.schemes)
+    if hs.sink is not None:
+        hs.note("signature_scheme", scheme.value, scheme.why, offered, identity.schemes)
     staple = x.STATUS_PROMISED.type in request.extensions
     message = authenticate.certificate_message(identity, context, staple=staple)
     hs.send(compress(hs, message, request.extensions.get(x.COMPRESS_CERTIFICATE)))
@@ -390,7 +393,7 @@ def settle(
         facts,
         exporter,
         resumption,
-        resumable=hs.certificate_types == CertificateTypes(),
+        resumable=hs.certificate_types == X509_CERTIFICATES,
         session_created_at=created_at,
         post_handshake_auth=x.POST_HANDSHAKE_AUTH.type in offer.hello.extensions,
     )

@@ -19,7 +19,7 @@ from ..wire.alerts import Alert
 from ..wire.codec import DecodeError, IllegalValue
 from ..wire.codepoints import AlertDescription, AlertLevel, ContentType, HandshakeType, ProtocolVersion
 from ..wire.handshake import CertificateVerify, ClientHello, Finished, HelloRetryRequest
-from .certificate_types import CertificateTypes
+from .certificate_types import X509_CERTIFICATES
 from .flow import Decision, Expect, Flow, expectation, message_name
 
 if TYPE_CHECKING:
@@ -66,6 +66,43 @@ _NAMED_REFUSALS = {
 class Handshake:
     """What a flow works with: messages out and in, keys, secrets, decisions, and the trace of them all."""
 
+    __slots__ = (
+        "asked",
+        "before",
+        "certificate_types",
+        "change_cipher_specs_allowed",
+        "client_random",
+        "config",
+        "early_data",
+        "early_exporter",
+        "events",
+        "forget_session",
+        "half_rtt",
+        "heard",
+        "held",
+        "key_update_queued",
+        "key_updates_received",
+        "may_write",
+        "message",
+        "post_handshake",
+        "read_generation",
+        "read_secret",
+        "reassembly",
+        "records",
+        "renegotiations_refused",
+        "reveals",
+        "role",
+        "said",
+        "server_name",
+        "shown",
+        "sink",
+        "tickets_received",
+        "transcript",
+        "version",
+        "write_generation",
+        "write_secret",
+    )
+
     def __init__(
         self, role: str, config: _Config, records: RecordLayer, sink: Sink | None, server_name: str | None = None
     ) -> None:
@@ -110,7 +147,7 @@ class Handshake:
         self.post_handshake: PostHandshakeAuth | None = None
         self.held: list[bytes] | None = None
         """Messages that must go out together (section 4.6.2), while a decision may still come between them."""
-        self.certificate_types = CertificateTypes()
+        self.certificate_types = X509_CERTIFICATES
         self.early_data: EarlyData | None = None
         self.early_exporter: ExporterSecret | None = None
         self.read_generation = 0
@@ -217,7 +254,6 @@ class Handshake:
 
     def send_change_cipher_spec(self, meaning: str = "compatibility") -> None:
         """Queue a bare ChangeCipherSpec: for middleboxes in TLS 1.3, as the switch of keys in TLS 1.2."""
-        self.records.flush_handshake()
         self.records.queue_unprotected(_CHANGE_CIPHER_SPEC, b"\x01")
         if self.sink is not None:
             self.sink(t.ChangeCipherSpecEvent("sent", "keys" if meaning == "keys" else "compatibility"))

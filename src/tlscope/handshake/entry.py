@@ -73,7 +73,8 @@ def choose_version(hs: Handshake, config: ServerConfig, hello: ClientHello) -> P
     chosen = negotiate.version(offered, config.versions)
     if CipherSuite.TLS_FALLBACK_SCSV in hello.cipher_suites and max(filter(_is_known, offered)) < config.versions[0]:
         raise PeerViolation(violations.INAPPROPRIATE_FALLBACK, received=chosen.value, best=config.versions[0])
-    hs.note("version", chosen.value, chosen.why, offered, config.versions, "RFC 8446 section 4.2.1")
+    if hs.sink is not None:
+        hs.note("version", chosen.value, chosen.why, offered, config.versions, "RFC 8446 section 4.2.1")
     return chosen.value
 
 

@@ -145,8 +145,10 @@ def check_server_hello(offer: Offer, hello: ServerHello) -> Suite:
         raise PeerViolation(violations.BAD_LEGACY_VERSION, received=hello.legacy_version)
     retrying = isinstance(hello, HelloRetryRequest)
     allowed = x.HELLO_RETRY_REQUEST_FORMS if retrying else x.SERVER_HELLO_13_FORMS
-    # Section 4.2: a cookie is the one extension that a server sends without having been offered it.
-    offered = {*offer.hello.extensions.types, *((ExtensionType.cookie,) if retrying else ())}
+    offered: Container[int] = offer.hello.extensions
+    if retrying:
+        # Section 4.2: a cookie is the one extension that a server sends without having been offered it.
+        offered = {*offer.hello.extensions.types, ExtensionType.cookie}
     check_answers(name, hello.extensions, offered, allowed)
     if hello.session_id != offer.hello.session_id:
         raise PeerViolation(violations.BAD_SESSION_ID_ECHO)

@@ -77,12 +77,16 @@ def psks_to_offer(hs: Handshake, config: ClientConfig, session: Session | None) 
         psks.append(Psk.of_session(session, config.clock().timestamp()))
     for external in config.external_psks:
         psks.extend(Psk.of_external(external))
+    if not psks:
+        return ()
     hashes = {SUITES[suite].hash for suite in config.suites_13}
     return tuple(psk for psk in psks if psk.hash in hashes)
 
 
 def with_psks(hello: ClientHello, psks: tuple[Psk, ...], transcript: Transcript) -> ClientHello:
     """The hello with pre_shared_key as its last extension; ``transcript`` is what came before it."""
+    if not psks and x.PRE_SHARED_KEYS.type not in hello.extensions:
+        return hello
     base = hello.extensions.without(x.PRE_SHARED_KEYS.type)
     if not psks:
         hello.extensions = base

@@ -161,7 +161,8 @@ def choose(hs: Handshake, config: ServerConfig, hello: ClientHello, extended: bo
     suite = negotiate.cipher_suite(
         [one for one in hello.cipher_suites if one in fitting], fitting, by_client=config.client_cipher_order
     )
-    hs.note("cipher_suite", suite.value.name, suite.why, hello.cipher_suites, config.suites_12)
+    if hs.sink is not None:
+        hs.note("cipher_suite", suite.value.name, suite.why, hello.cipher_suites, config.suites_12)
     assert hs.transcript is not None  # noqa: S101 - it is closed only after the handshake
     # The client's CertificateVerify signs all messages, with a hash of its choice (section 7.4.8).
     hs.transcript.select(suite.value.hash, keep=config.client_auth is not ClientAuth.NONE)
@@ -264,8 +265,9 @@ def choose_alpn(hs: Handshake, config: ServerConfig, hello: ClientHello) -> byte
     chosen = negotiate.alpn(offered, config.alpn_wire)
     if chosen is None:
         return None
-    names = [one.decode("utf-8", "replace") for one in offered or ()]
-    hs.note("alpn", chosen.value.decode("utf-8", "replace"), chosen.why, names, config.alpn, "RFC 7301 section 3.2")
+    if hs.sink is not None:
+        names = [one.decode("utf-8", "replace") for one in offered or ()]
+        hs.note("alpn", chosen.value.decode("utf-8", "replace"), chosen.why, names, config.alpn, "RFC 7301 section 3.2")
     return chosen.value
 
 

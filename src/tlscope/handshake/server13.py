@@ -29,7 +29,7 @@ from ..wire.handshake import (
 )
 from . import authenticate, negotiate
 from .certificate_compression import compress, decompress
-from .certificate_types import CertificateTypes, choose_types
+from .certificate_types import X509_CERTIFICATES, choose_types
 from .client13 import check_finished, expect_certificate, resumption_master_secret
 from .early_data import judge_early_data, reject_early_data
 from .established import Established
@@ -100,7 +100,7 @@ def server_handshake_13(hs: Handshake, config: ServerConfig, hello: ClientHello)
 
     hs.read_with_secret(client_application, "application")
     # A session is bound to a certificate that it can be found by.
-    tickets_wanted = with_key_exchange(hello) and identity is not None and hs.certificate_types == CertificateTypes()
+    tickets_wanted = with_key_exchange(hello) and identity is not None and hs.certificate_types == X509_CERTIFICATES
     resumption = b""
     if (tickets_wanted and config.tickets is not None) or hs.reveals:
         resumption = resumption_master_secret(hs, master)
@@ -174,7 +174,8 @@ def choose_suite(hs: Handshake, config: ServerConfig, hello: ClientHello) -> Sui
     """The cipher suite, and with it the transcript's hash (section 4.1.1)."""
     configured = config.suites_13
     suite = negotiate.cipher_suite(hello.cipher_suites, configured, by_client=config.client_cipher_order)
-    hs.note("cipher_suite", suite.value.name, suite.why, hello.cipher_suites, configured, "RFC 8446 section 4.1.1")
+    if hs.sink is not None:
+        hs.note("cipher_suite", suite.value.name, suite.why, hello.cipher_suites, configured, "RFC 8446 section 4.1.1")
     assert hs.transcript is not None  # noqa: S101 - it is closed only after the handshake
     hs.transcript.select(suite.value.hash)
     return suite.value
@@ -190,7 +191,8 @@ def choose_group(
     required("ClientHello", hello.extensions, x.KEY_SHARES)
     offered = hello.extensions.get(x.SUPPORTED_GROUPS) or ()
     group = negotiate.group(offered, shared_groups(hello), config.groups)
-    hs.note("group", group.value, group.why, offered, config.groups, "RFC 8446 section 4.1.1")
+    if hs.sink is not None:
+        hs.note("group", group.value, group.why, offered, config.groups, "RFC 8446 section 4.1.1")
     return group.value
 
 
@@ -313,8 +315,9 @@ def choose_alpn(hs: Handshake, config: ServerConfig, hello: ClientHello) -> byte
     chosen = negotiate.alpn(offered, config.alpn_wire)
     if chosen is None:
         return None
-    names = [one.decode("utf-8", "replace") for one in offered or ()]
-    hs.note("alpn", chosen.value.decode("utf-8", "replace"), chosen.why, names, config.alpn, "RFC 7301 section 3.2")
+    if hs.sink is not None:
+        names = [one.decode("utf-8", "replace") for one in offered or ()]
+        hs.note("alpn", chosen.value.decode("utf-8", "replace"), chosen.why, names, config.alpn, "RFC 7301 section 3.2")
     return chosen.value
 
 
@@ -362,7 +365,8 @@ def choose_identity(
     else:
         identity = yield from authenticate.choose_server_identity(hs, config, hello, usable)
     scheme = negotiate.signature_scheme(offered, identity.schemes, configured)
-    hs.note("signature_scheme", scheme.value, scheme.why, offered, identity.schemes, "RFC 8446 section 4.4.3")
+    if hs.sink is not None:
+        hs.note("signature_scheme", scheme.value, scheme.why, offered, identity.schemes, "RFC 8446 section 4.4.3")
     return identity, scheme.value
 
 

@@ -116,7 +116,9 @@ class TrafficSecret(_Stage):
 
     def finished(self, transcript_hash: bytes) -> bytes:
         """verify_data of the Finished that this secret's sender sends (section 4.4.4)."""
-        return self._hash.hmac(self._derive(b"finished", b""), transcript_hash)
+        running = self._hash.keyed(self._derive(b"finished", b""))
+        running.update(transcript_hash)
+        return running.finalize()
 
 
 class EarlySecret(_Stage):

@@ -220,7 +220,8 @@ class RecordLayer:
 
     def queue_unprotected(self, kind: int, content: bytes) -> None:
         """Queue one record without protection: a ChangeCipherSpec of TLS 1.3."""
-        self.flush_handshake()
+        if self._handshake:
+            self.flush_handshake()
         self._emit_plain(kind, content)
 
     def queue_raw(self, data: bytes) -> None:
@@ -230,7 +231,8 @@ class RecordLayer:
 
     def take(self) -> bytes:
         """Everything queued, as bytes for the transport; the queue is empty afterwards."""
-        self.flush_handshake()
+        if self._handshake:
+            self.flush_handshake()
         if not self._out:
             return b""
         data = b"".join(self._out)
@@ -244,7 +246,8 @@ class RecordLayer:
 
     def change_write(self, protection: Direction) -> None:
         """From here on, what goes out is under these keys."""
-        self.flush_handshake()
+        if self._handshake:
+            self.flush_handshake()
         self.write = protection
 
     def _seal(self, kind: int, content: bytes | memoryview) -> None:

@@ -74,29 +74,44 @@ class Reader:
 
     def vec8(self, least: int = 0, most: int = 0xFF) -> bytes:
         """A vector with a length of one byte, between ``least`` and ``most`` bytes long."""
-        return self._vector(1, least, most)
+        position = self._position
+        start = position + 1
+        length = self._data[position] if start <= self._end else -1
+        stop = start + length
+        if not least <= length <= most or stop > self._end:
+            raise self._bad_vector(1, length, least, most)
+        self._position = stop
+        return self._data[start:stop]
 
     def vec16(self, least: int = 0, most: int = 0xFFFF) -> bytes:
         """A vector with a length of two bytes, between ``least`` and ``most`` bytes long."""
-        return self._vector(2, least, most)
+        position = self._position
+        start = position + 2
+        length = self._data[position] << 8 | self._data[position + 1] if start <= self._end else -1
+        stop = start + length
+        if not least <= length <= most or stop > self._end:
+            raise self._bad_vector(2, length, least, most)
+        self._position = stop
+        return self._data[start:stop]
 
     def vec24(self, least: int = 0, most: int = 0xFFFFFF) -> bytes:
         """A vector with a length of three bytes, between ``least`` and ``most`` bytes long."""
-        return self._vector(3, least, most)
-
-    def _vector(self, width: int, least: int, most: int) -> bytes:
-        position, end = self._position, self._end
-        start = position + width
-        if start > end:
-            raise DecodeError(f"a length of {width} bytes is due and {end - position} are there")
-        length = int.from_bytes(self._data[position:start], "big")
-        if not least <= length <= most:
-            raise DecodeError(f"a vector of {length} bytes stands where {least} to {most} are allowed")
+        position = self._position
+        start = position + 3
+        length = int.from_bytes(self._data[position:start], "big") if start <= self._end else -1
         stop = start + length
-        if stop > end:
-            raise DecodeError(f"{length} bytes are announced and {end - start} are there")
+        if not least <= length <= most or stop > self._end:
+            raise self._bad_vector(3, length, least, most)
         self._position = stop
         return self._data[start:stop]
+
+    def _bad_vector(self, width: int, length: int, least: int, most: int) -> DecodeError:
+        """Why the vector at hand can't be read: ``length`` is what is announced, -1 where even that is missing."""
+        if length < 0:
+            return DecodeError(f"a length of {width} bytes is due and {self.remaining} are there")
+        if not least <= length <= most:
+            return DecodeError(f"a vector of {length} bytes stands where {least} to {most} are allowed")
+        return DecodeError(f"{length} bytes are announced and {self.remaining - width} are there")
 
     def u16s(self, width: int = 2) -> tuple[int, ...]:
         """A non-empty vector of two-byte integers whose length has ``width`` bytes (1 or 2)."""

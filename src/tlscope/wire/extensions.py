@@ -123,7 +123,7 @@ class Extensions:
         """Types and bodies, in order."""
         return tuple(self._raw.items())
 
-    def __contains__(self, kind: int) -> bool:
+    def __contains__(self, kind: object) -> bool:
         return kind in self._raw
 
     def __iter__(self) -> Iterator[tuple[int, bytes]]:
