@@ -28,6 +28,7 @@ from tlscope import (
     PeerViolation,
     ServerConnection,
     SignatureScheme,
+    TLSError,
     Trace,
     TruncatedStream,
 )
@@ -224,6 +225,48 @@ def test_a_cut_is_no_end(role: str) -> None:
     with pytest.raises(TruncatedStream):
         side.send_data(b"x")
     side.receive_eof()  # said once
+
+
+@pytest.mark.parametrize("complete", [False, True])
+def test_a_cut_and_a_time_out_are_in_the_trace(complete: bool) -> None:
+    for role in ROLES:
+        sink = Trace()
+        traces: dict[str, Any] = {f"{role}_trace": sink}
+        pair = Pair(**traces).start()
+        if complete:
+            pair.done()
+        with pytest.raises(TruncatedStream):
+            pair.side(role).receive_eof()
+        assert sink.of(t.Closed)[-1].how == "cut"
+        assert sink.of(t.Failed)[-1].error["code"] == "truncated"
+
+
+def test_the_handshakes_time_is_the_transports_to_measure() -> None:
+    client = ClientConnection(client_config(), "localhost")
+    client.start()
+    error = client.receive_timeout("the server did not answer in 5 s", 5.0)
+    assert error.code == "handshake-too-slow"
+    assert isinstance(error, TimeoutError)
+    assert error.step is not None
+    assert error.step.awaiting == ("ServerHello", "HelloRetryRequest")
+    assert client.error is error
+    with pytest.raises(TimeoutError):
+        client.receive_data(b"x")
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_an_application_gives_up_with_an_alert_of_its_own(role: str) -> None:
+    pair = Pair().done()
+    side = pair.side(role)
+    side.abort(AlertDescription.access_denied)
+    side.abort()  # it is said once
+    with pytest.raises(TLSError) as caught:
+        side.send_data(b"x")
+    assert caught.value.code == "aborted"
+    pair.move(role)
+    told = pair.errors[other(role)]
+    assert isinstance(told, AlertReceived)
+    assert told.description is AlertDescription.access_denied
 
 
 def test_a_request_for_a_key_change_after_close_is_not_answered() -> None:

@@ -135,6 +135,27 @@ def test_data_behind_the_handshake_waits_for_the_decision_too() -> None:
     assert [type(event).__name__ for event in events] == ["HandshakeCompleted", "DataReceived", "PeerClosed"]
 
 
+def test_a_decision_that_waits_is_told_again_with_whatever_comes() -> None:
+    pair = mutual(None, {"ask": frozenset({VerifyPeer})}).start()
+    pair.move("client")
+    pair.move("server")
+    pair.client.send_data(b"data")
+    flight = pair.client.data_to_send()
+    first, second = (pair.server.receive_data(part) for part in (flight[:-10], flight[-10:]))
+    assert pending(first) is pending(second)
+    assert len(first) == len(second) == 1
+
+
+def test_nothing_is_said_by_an_answer_that_comes_after_close() -> None:
+    pair = asking("client", ChooseClientIdentity).run()
+    decision = pending(pair.events["client"])
+    pair.client.close()
+    assert pair.client.data_to_send()
+    assert pair.client.answer(decision.resolve()) == []
+    assert pair.client.data_to_send() == b""
+    assert not pair.client.handshake_complete
+
+
 def test_a_verdict_can_be_no() -> None:
     pair = asking("server", VerifyPeer).run()
     decision = pending(pair.events["server"])
