@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from .._version import __version__
-from . import ca, ca_init, ca_issue, connect, demo, serve
+from . import ca, ca_init, ca_issue, connect, demo, lab, lab_client, lab_list, lab_run, lab_serve, serve
 from .errors import ExitCode, usage
 from .manual import Command, Group
 from .output import Output
@@ -30,6 +30,7 @@ Examples:
     tlscope connect example.org
     tlscope serve --respond http
     tlscope ca init my-ca
+    tlscope lab run wrong-host
 """
 
 _SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
@@ -44,6 +45,7 @@ app = typer.Typer(
     context_settings=_SETTINGS,
 )
 _ca = typer.Typer(cls=Group, help=ca.__doc__, rich_markup_mode=None, context_settings=_SETTINGS)
+_lab = typer.Typer(cls=Group, help=lab.__doc__, rich_markup_mode=None, context_settings=_SETTINGS)
 
 
 def _add(group: typer.Typer, name: str, function: Callable[..., None], doc: str | None) -> None:
@@ -56,6 +58,11 @@ _add(app, "serve", serve.serve, serve.__doc__)
 _add(_ca, "init", ca_init.ca_init, ca_init.__doc__)
 _add(_ca, "issue", ca_issue.ca_issue, ca_issue.__doc__)
 app.add_typer(_ca, name="ca")
+_add(_lab, "list", lab_list.lab_list, lab_list.__doc__)
+_add(_lab, "run", lab_run.lab_run, lab_run.__doc__)
+_add(_lab, "serve", lab_serve.lab_serve, lab_serve.__doc__)
+_add(_lab, "client", lab_client.lab_client, lab_client.__doc__)
+app.add_typer(_lab, name="lab")
 
 
 @app.callback(invoke_without_command=True)

@@ -43,7 +43,7 @@ from .output import Output
 from .recorder import Recorder, TraceFile
 from .visits import Respond, Visits, echo, files, http
 
-__all__ = ["serve"]
+__all__ = ["Stop", "serve"]
 
 _DEFAULT = options.Address("127.0.0.1", 8443)
 
@@ -96,7 +96,7 @@ def serve(
         key_log=key_log_file(keylog),
         **options.versions(tls),
     )
-    stop = _Stop()
+    stop = Stop()
     visits = Visits(output, TraceFile(trace), answer, stop.set)
     try:
         server = Server(
@@ -143,7 +143,7 @@ def _self_signed(host: str) -> Identity:
     return self_signed(*names).identity()
 
 
-class _Stop:
+class Stop:
     """Something to wait for that a signal handler and any thread may set: a pipe, since an Event's lock is not reentrant."""
 
     def __init__(self) -> None:

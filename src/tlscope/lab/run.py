@@ -16,7 +16,7 @@ from ..trace import Trace
 from .case import PATIENCE, Between, Case, Outcome, Party, Plan, Seen
 from .workshop import Workshop
 
-__all__ = ["act", "run"]
+__all__ = ["act", "relayed", "run"]
 
 QUESTION, ANSWER = b"are you there?", b"I am here"
 
@@ -63,14 +63,14 @@ def _one(listener: socket.socket, client: Party, server: Party, between: Between
 
     def serve() -> None:
         sock, _ = listener.accept()
-        found.append(act(server, sock, "server"))
+        with relayed(sock, between) as inner:
+            found.append(act(server, inner, "server"))
 
     thread = threading.Thread(target=serve, name="tlscope-lab-server", daemon=True)
     thread.start()
-    with _path(listener, between) as port:
-        sock = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
-        client_seen = act(client, sock, "client")
-        thread.join(3 * PATIENCE)
+    sock = socket.create_connection(listener.getsockname(), timeout=PATIENCE)
+    client_seen = act(client, sock, "client")
+    thread.join(3 * PATIENCE)
     return client_seen, found[0] if found else Seen(role="server", note="it did not come to an end")
 
 
@@ -138,34 +138,25 @@ def _answer(stream: TLSStream, sock: socket.socket) -> None:
 
 
 @contextlib.contextmanager
-def _path(listener: socket.socket, between: Between | None) -> Iterator[int]:
-    """The port that a client has to connect to: the listener's, or that of a relay before it."""
-    port = listener.getsockname()[1]
+def relayed(sock: socket.socket, between: Between | None) -> Iterator[socket.socket]:
+    """The socket itself, or the far end of one behind which somebody stands and changes what goes by."""
     if between is None:
-        yield port
+        yield sock
         return
-    with socket.create_server(("127.0.0.1", 0)) as front:
-        front.settimeout(PATIENCE)
-        thread = threading.Thread(target=_relay, args=(front, port, between), name="tlscope-lab-relay", daemon=True)
-        thread.start()
-        yield front.getsockname()[1]
-        thread.join(PATIENCE)
-
-
-def _relay(front: socket.socket, port: int, between: Between) -> None:
-    try:
-        left, _ = front.accept()
-    except OSError:
-        return
-    with left, socket.create_connection(("127.0.0.1", port)) as right:
-        back = threading.Thread(target=_copy, args=(right, left, "server", between), daemon=True)
-        back.start()
-        _copy(left, right, "client", between)
-        back.join(PATIENCE)
+    near, far = socket.socketpair()
+    with sock, near, far:
+        threads = [
+            threading.Thread(target=_copy, args=(*ends, role, between), name="tlscope-lab-relay", daemon=True)
+            for ends, role in (((sock, near), "client"), ((near, sock), "server"))
+        ]
+        for thread in threads:
+            thread.start()
+        yield far
+        for thread in threads:
+            thread.join(PATIENCE)
 
 
 def _copy(source: socket.socket, target: socket.socket, role: str, between: Between) -> None:
-    source.settimeout(2 * PATIENCE)
     data = b""
     with contextlib.suppress(OSError):
         while piece := source.recv(65536):

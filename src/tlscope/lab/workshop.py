@@ -18,12 +18,13 @@ CLIENT = "alice"
 
 
 class Workshop:
-    """Makes what a case needs, when it needs it. ``directory`` is for files, and goes with ``close``."""
+    """Makes what a case needs, when it needs it. ``authority`` is the CA that both sides trust, a new one by default.
 
-    @cached_property
-    def authority(self) -> Authority:
-        """The CA that both sides trust."""
-        return Authority.create("Example CA")
+    ``directory`` is for files, and goes with ``close``.
+    """
+
+    def __init__(self, authority: Authority | None = None) -> None:
+        self.authority = authority if authority is not None else Authority.create("Example CA")
 
     @cached_property
     def stranger(self) -> Authority:
