@@ -6,6 +6,7 @@ This file is the one place that turns an error into an alert. What an applicatio
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -133,6 +134,16 @@ class Engine:
                 self._driver.deliver(message)
                 if self._driver.finished:
                     self._after_step()
+                elif hs.late_peer is not None and self._established is not None:
+                    late, hs.late_peer = hs.late_peer, None
+                    facts = replace(
+                        self._established.facts,
+                        peer=late.verified,
+                        peer_chain=late.chain,
+                        peer_signature_scheme=late.scheme,
+                        client_certificate_requested=True,
+                    )
+                    self._established = replace(self._established, facts=facts)
                 continue
             record = records.next_record()
             if record is None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from ..trust.identity import Identity
     from ..wire.handshake import HandshakeMessage
     from .early_data import EarlyData
-    from .post_handshake_auth import PostHandshakeAuth
+    from .post_handshake_auth import LatePeer, PostHandshakeAuth
     from .situation import Asked
 
 __all__ = ["Driver", "Handshake"]
@@ -82,6 +82,8 @@ class Handshake:
         "held",
         "key_update_queued",
         "key_updates_received",
+        "late_peer",
+        "late_peer",
         "may_write",
         "message",
         "post_handshake",
@@ -145,6 +147,8 @@ class Handshake:
         self.forget_session: Callable[[], None] | None = None
         """Takes the session that was offered out of the cache: what a failed handshake does (RFC 5246 section 7.2.2)."""
         self.post_handshake: PostHandshakeAuth | None = None
+        self.late_peer: LatePeer | None = None
+        """What a client has just shown, for the engine to put into the facts."""
         self.held: list[bytes] | None = None
         """Messages that must go out together (section 4.6.2), while a decision may still come between them."""
         self.certificate_types = X509_CERTIFICATES

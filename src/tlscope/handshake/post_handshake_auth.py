@@ -20,6 +20,7 @@ from .hello import check_answers, check_place
 if TYPE_CHECKING:
     from ..config import ClientConfig, ServerConfig
     from ..trust.verify import VerifiedPeer
+    from ..wire.codepoints import SignatureScheme
     from .driver import Handshake
 
 MAX_OUTSTANDING = 4
@@ -33,6 +34,15 @@ class PostHandshakeAuth:
     transcript: Transcript
     outstanding: dict[bytes, CertificateRequest] = field(default_factory=dict)
     raw: dict[bytes, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class LatePeer:
+    """What a client showed after the handshake; without a certificate ``chain`` is empty."""
+
+    verified: VerifiedPeer | None
+    chain: tuple[bytes, ...]
+    scheme: SignatureScheme | None
 
 
 def request_certificate(hs: Handshake, config: ServerConfig) -> None:
@@ -87,13 +97,15 @@ def hear_answer(hs: Handshake, config: ServerConfig, message: Certificate) -> Fl
     transcript.add(hs.message)
     hs.transcript = transcript
     verified: VerifiedPeer | None = None
+    scheme: SignatureScheme | None = None
     try:
         for entry in message.certificate_list:
             check_answers("Certificate", entry.extensions, (), x.CERTIFICATE_ENTRY_FORMS)
         if message.certificate_list:
             peer = yield from authenticate.judge(hs, config.verifier, message.chain)
-            authenticate.check_proof(hs, peer, (yield from hs.expect(CertificateVerify)))
-            verified = peer.verified
+            verify = yield from hs.expect(CertificateVerify)
+            authenticate.check_proof(hs, peer, verify)
+            verified, scheme = peer.verified, verify.algorithm
         elif config.client_auth is ClientAuth.REQUIRED:
             raise PeerViolation(violations.NO_CLIENT_CERTIFICATE)
         finished = yield from hs.expect(Finished)
@@ -101,4 +113,5 @@ def hear_answer(hs: Handshake, config: ServerConfig, message: Certificate) -> Fl
         check_finished(hs.read_secret, hs.before.digest(), finished)
     finally:
         hs.transcript = None
+    hs.late_peer = LatePeer(verified, message.chain, scheme)
     hs.events.append(PeerAuthenticated(verified))

@@ -80,8 +80,10 @@ def _general_name(name: x509.GeneralName) -> tuple[str, Any]:
         return "DNS", name.value
     if isinstance(name, x509.IPAddress):
         value = name.value
-        text = str(value).upper() if isinstance(value, ipaddress.IPv6Address) else str(value)
-        return "IP Address", text
+        if isinstance(value, ipaddress.IPv6Address):
+            # OpenSSL writes all eight groups, without leading zeros.
+            return "IP Address", ":".join(f"{int(group, 16):X}" for group in value.exploded.split(":"))
+        return "IP Address", str(value)
     if isinstance(name, x509.RFC822Name):
         return "email", name.value
     if isinstance(name, x509.UniformResourceIdentifier):

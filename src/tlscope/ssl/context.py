@@ -46,7 +46,7 @@ class SSLContext(std.SSLContext):
 
     def __new__(cls, protocol: int | None = None, *args: Any, **kwargs: Any) -> SSLContext:
         """A context for ``PROTOCOL_TLS_CLIENT`` or ``PROTOCOL_TLS_SERVER``; the older protocols can do both."""
-        self: SSLContext = std.SSLContext.__new__(cls, protocol)
+        self = super().__new__(cls, protocol)
         self._identities = []
         self._anchors = []
         self._alpn = ()
