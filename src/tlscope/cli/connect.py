@@ -37,7 +37,7 @@ from ..explain.certificates import summarize
 from ..io import TLSStream, key_log_file
 from ..io import connect as connect_to
 from ..trust.anchors import TrustAnchors
-from . import options
+from . import options, pictures
 from .errors import network_error, usage
 from .output import Output
 from .pipe import Pipe, collect, write_stdout
@@ -97,6 +97,10 @@ def connect(
     tls: options.Tls = None,
     trace: options.TraceFile = None,
     keylog: options.KeyLog = None,
+    html: pictures.HtmlFile = None,
+    svg: pictures.SvgFile = None,
+    mermaid: pictures.MermaidFile = None,
+    pcapng: pictures.PcapngFile = None,
     as_json: options.Json = False,
 ) -> None:
     """The command ``tlscope connect``."""
@@ -117,12 +121,15 @@ def connect(
         **options.parse_alpn(alpn),
     )
     _ = config.verifier  # a trust store that isn't there is better missed now than in the middle of a handshake
-    file, recorder = TraceFile(trace), Recorder()
+    file, drawn = TraceFile(trace), pictures.Pictures(html, svg, mermaid, pcapng)
+    recorder = drawn.recorder()
     output.document.update(host=address.host, port=address.port)
     try:
         _run(output, config, address, server_name, recorder, text, wait)
     finally:
         file.add(recorder)
+        drawn.add(recorder)
+        drawn.write()
 
 
 def _run(

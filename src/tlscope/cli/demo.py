@@ -3,7 +3,7 @@
 A certificate authority is made, issues a certificate for a server on the loopback interface and one for a client, and is
 forgotten when the command ends. Server and client then shake hands over a socket, once with the server's certificate
 alone (one-way), once with both (mutual TLS), and after each handshake the client sends an encrypted message, which the
-server answers. Nothing leaves this machine, and nothing is written but what --trace and --keylog ask for.
+server answers. Nothing leaves this machine, and nothing is written but the files that are asked for.
 
 Examples:
 
@@ -11,6 +11,7 @@ Examples:
     tlscope demo --mutual
     tlscope demo --tls 1.2 --key-exchange rsa
     tlscope demo --one-way --trace one-way.jsonl --keylog keys.log
+    tlscope demo --html demo.html --pcapng demo.pcapng
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from ..explain.words import printable
 from ..io import Server, TLSStream, connect, key_log_file
 from ..trust.anchors import TrustAnchors
 from ..wire.codepoints import ProtocolVersion
-from . import options
+from . import options, pictures
 from .errors import network_error, usage
 from .output import Output
 from .recorder import Recorder, TraceFile, steps_of
@@ -71,6 +72,10 @@ def demo(
     ] = None,
     trace: options.TraceFile = None,
     keylog: options.KeyLog = None,
+    html: pictures.HtmlFile = None,
+    svg: pictures.SvgFile = None,
+    mermaid: pictures.MermaidFile = None,
+    pcapng: pictures.PcapngFile = None,
     as_json: options.Json = False,
 ) -> None:
     """The command ``tlscope demo``."""
@@ -81,18 +86,20 @@ def demo(
         flows.append(Flow("one-way", "One-way: the server proves who it is", False, settings, server_key))
     if mutual or not one_way:
         flows.append(Flow("mutual", "Mutual: the client proves who it is, too", True, settings, server_key))
-    file, key_log = TraceFile(trace), key_log_file(keylog)
+    file, drawn, key_log = TraceFile(trace), pictures.Pictures(html, svg, mermaid, pcapng), key_log_file(keylog)
     authority = Authority.create()
     output.document["flows"] = []
     for number, flow in enumerate(flows):
         if number:
             output.say("", "")
-        recorder = Recorder(content=True)
+        recorder = drawn.recorder(content=True)
         try:
             _play(flow, authority, recorder, key_log)
         finally:
             file.add(recorder)
+            drawn.add(recorder, flow.title)
             _show(output, flow, recorder)
+    drawn.write("TLS, seen through")
 
 
 def _key_exchange(name: str | None, settings: dict[str, Any]) -> tuple[dict[str, Any], str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -10,12 +11,15 @@ from typing import Any
 from ..errors import ConfigError
 from ..explain import Diagram
 from ..explain.model import AlertRow, DataRow, MessageRow
-from ..trace import AlertEvent, Closed, Completed, Failed, Message, Secret, Trace, TraceEvent
+from ..trace import AlertEvent, Closed, Completed, Data, Failed, Message, Secret, Trace, TraceEvent
 
 __all__ = ["MAX_EVENTS", "Recorder", "TraceFile", "steps_of"]
 
 MAX_EVENTS = 4000
 """Events kept of one connection: a handshake has about fifty, and whoever sends data can make any number."""
+
+MAX_SECRETS = 64
+"""Secrets kept of one connection: a handshake has about seven, and the keys can be changed any number of times."""
 
 _ALWAYS_KEPT = (AlertEvent, Closed, Completed, Failed)
 
@@ -23,14 +27,21 @@ _ALWAYS_KEPT = (AlertEvent, Closed, Completed, Failed)
 class Recorder(Trace):
     """A trace that a stranger can't make grow without end: past ``MAX_EVENTS`` only alerts and ends are kept."""
 
-    def __init__(self, *, content: bool = False) -> None:
-        """``content`` keeps what application data says, but no secret."""
-        super().__init__(max_bytes=4 * 1024 * 1024, secrets=content)
+    def __init__(self, *, content: bool = False, reveal: bool = False) -> None:
+        """``content`` keeps what application data says, but no secret; ``reveal`` keeps secrets, apart, in ``revealed``."""
+        super().__init__(max_bytes=4 * 1024 * 1024, secrets=content or reveal)
+        self.revealed: list[Secret] = []
+        self._content = content
+        self._reveal = reveal
 
     def __call__(self, event: TraceEvent) -> None:
         """Keep the event, or let it go."""
         if isinstance(event, Secret):
+            if self._reveal and len(self.revealed) < MAX_SECRETS:
+                self.revealed.append(replace(event))
             event.value = None
+        elif isinstance(event, Data) and not self._content:
+            event.content = None
         if len(self.events) < MAX_EVENTS or (isinstance(event, _ALWAYS_KEPT) and len(self.events) < MAX_EVENTS + 100):
             super().__call__(event)
 

@@ -8,7 +8,8 @@ Without --identity a self-signed certificate is made, which clients have no reas
 must show a certificate that one of its CAs issued; --client-auth requested lets those in who show none.
 
 The first line says the address. Ctrl-C ends it. With --json there is one JSON document a line: ``listening``, then
-``handshake`` and ``end`` for each connection. Each connection's first few thousand events are kept for --trace.
+``handshake`` and ``end`` for each connection. Each connection's first few thousand events are kept for --trace. The last 20
+connections are drawn for --html, --svg, --mermaid and --pcapng when the server ends.
 
 Examples:
 
@@ -37,10 +38,10 @@ from ..explain.words import printable
 from ..io import Server, key_log_file
 from ..trust.anchors import TrustAnchors
 from ..trust.identity import Identity
-from . import options
+from . import options, pictures
 from .errors import network_error, usage
 from .output import Output
-from .recorder import Recorder, TraceFile
+from .recorder import TraceFile
 from .visits import Respond, Visits, echo, files, http
 
 __all__ = ["Stop", "serve"]
@@ -78,6 +79,10 @@ def serve(
     tls: options.Tls = None,
     trace: options.TraceFile = None,
     keylog: options.KeyLog = None,
+    html: pictures.HtmlFile = None,
+    svg: pictures.SvgFile = None,
+    mermaid: pictures.MermaidFile = None,
+    pcapng: pictures.PcapngFile = None,
     as_json: options.Json = False,
 ) -> None:
     """The command ``tlscope serve``."""
@@ -87,17 +92,18 @@ def serve(
         raise usage("--key names the key of a certificate: give the certificate with --identity FILE")
     answer, protocols = _responder(respond)
     shown = _self_signed(address.host) if identity is None else options.read_identity(identity, key)
+    drawn = pictures.Pictures(html, svg, mermaid, pcapng)
     config = ServerConfig(
         identities=[shown],
         trust=None if client_ca is None else TrustAnchors.from_file(client_ca),
         client_auth=_client_auth(client_auth, client_ca),
         alpn=protocols,
-        trace=Recorder,
+        trace=drawn.recorder,
         key_log=key_log_file(keylog),
         **options.versions(tls),
     )
     stop = Stop()
-    visits = Visits(output, TraceFile(trace), answer, stop.set)
+    visits = Visits(output, TraceFile(trace), drawn, answer, stop.set)
     try:
         server = Server(
             config,
@@ -114,6 +120,7 @@ def serve(
     with stop.on_signals(), server:
         _say_hello(output, options.Address(*server.address), shown, config, respond, own=identity is None)
         stop.wait()
+    drawn.write("Visitors")
     if visits.failure is not None:
         raise visits.failure
     visits.finish()

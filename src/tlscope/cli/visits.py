@@ -21,6 +21,7 @@ from .files import Directory
 from .http import Request, Response, answer
 from .options import Address
 from .output import Output
+from .pictures import Pictures
 from .recorder import Recorder, TraceFile, steps_of
 from .visitor import visitor
 
@@ -90,11 +91,14 @@ def _logged(request: Request | None, response: Response) -> str:
 class Visits:
     """Handles connections, several at a time, and reports on one after the other."""
 
-    def __init__(self, output: Output, file: TraceFile, respond: Respond, stop: Callable[[], None]) -> None:
+    def __init__(
+        self, output: Output, file: TraceFile, drawn: Pictures, respond: Respond, stop: Callable[[], None]
+    ) -> None:
         """``stop`` is called once where what is reported can't be written any more; ``failure`` then says why."""
         self._output = output
         self._stop = stop
         self._file = file
+        self._drawn = drawn
         self._respond = respond
         self._lock = threading.Lock()
         self._visits: dict[Recorder, Visit] = {}
@@ -126,6 +130,7 @@ class Visits:
             self._visits.pop(visit.recorder, None)
         with self._reporting():
             self._file.add(visit.recorder)
+            self._drawn.add(visit.recorder, f"#{visit.number} from {visit.address}", str(visit.address))
             if self._output.as_json:
                 self._output.line({"event": "end", "connection": visit.number, "error": _as_dict(error, found)})
             else:
