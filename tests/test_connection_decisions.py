@@ -351,6 +351,24 @@ def test_a_hook_that_fails_later_ends_the_connection_too() -> None:
         pair.client.send_data(b"nor this")
 
 
+def test_a_hook_that_fails_at_the_end_is_told_too() -> None:
+    working = True
+
+    def padding(length: int) -> int:
+        if not working:
+            raise Broken
+        return 0
+
+    pair = Pair(client_config(record_padding=padding), server_config()).done()
+    working = False
+    with pytest.raises(Broken):
+        pair.client.close()
+    pair.move("client")
+    told = pair.errors["server"]
+    assert isinstance(told, AlertReceived)
+    assert told.description is AlertDescription.internal_error
+
+
 def test_a_key_log_that_fails_at_a_key_update_ends_the_connection() -> None:
     lines: list[str] = []
 

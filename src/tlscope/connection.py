@@ -199,11 +199,11 @@ class _Connection(Engine):
         """Queue close_notify: nothing more will be sent; what the peer still sends can be read (RFC 8446 section 6.1)."""
         if self._closed_by_us or self._error is not None:
             return
-        self._closed_by_us = True
-        self._handshake.may_write = False
         # Before anything was said, there is nobody to say goodbye to.
         if self._started and (self._established is not None or self.role == "client" or self._records.write):
-            self._send_alert(AlertLevel.warning, AlertDescription.close_notify)
+            self._guarded(lambda: self._send_alert(AlertLevel.warning, AlertDescription.close_notify))
+        self._closed_by_us = True
+        self._handshake.may_write = False
         if self.trace is not None:
             self.trace(t.Closed("sent", "close_notify"))
 
