@@ -17,6 +17,7 @@ import typer
 
 from tlscope.cli.app import app
 from tlscope.cli.manual import page
+from tlscope.lab.document import failures
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -87,7 +88,7 @@ def readme() -> str:
     return re.sub(r"<!-- generated: (tlscope [^>]*) -->\n.*?<!-- end -->", drawn, text, flags=re.DOTALL)
 
 
-PAGES: dict[str, Callable[[], str]] = {"docs/cli.md": command_line, "README.md": readme}
+PAGES: dict[str, Callable[[], str]] = {"docs/cli.md": command_line, "docs/failures.md": failures, "README.md": readme}
 
 
 def structure(text: str) -> str:

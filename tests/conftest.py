@@ -7,6 +7,8 @@ from pathlib import Path
 
 from hypothesis import settings
 
+pytest_plugins = ["tlscope.testing"]
+
 # What the tests share lies in tests/support; its modules are imported by their bare names.
 sys.path.insert(0, str(Path(__file__).parent / "support"))
 

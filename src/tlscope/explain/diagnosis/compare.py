@@ -66,10 +66,16 @@ def _judge(client: Diagnosis | None, server: Diagnosis | None) -> str:
     return ""
 
 
+_SAYS_MORE = {("client-cert-not-offered", "no-client-cert"), ("client-unknown-ca", "self-signed")}
+"""What a refused side may call a fault by another name than the judge, and be right: it knows its own settings."""
+
+
 def _wrong(client: Diagnosis | None, server: Diagnosis | None, judge: str, truth: Diagnosis | None) -> str:
     if truth is None:
         return ""
     other, belief = ("server", server) if judge == "client" else ("client", client)
+    if belief is not None and (belief.id, truth.id) in _SAYS_MORE:
+        return ""
     if belief is None or (belief.id != truth.id and belief.known_by != "seen"):
         return other
     return ""
@@ -92,6 +98,8 @@ def _sentence(client: Diagnosis | None, server: Diagnosis | None, judge: str, wr
     if belief is None:
         late = " its handshake had ended before" if trace.of(Completed) and other == "client" else ""
         return f"{happened} The {other} believes that nothing failed:{late or ' it was never told'}."
+    if belief.id != (truth.id if truth else "") and not wrong:
+        return f"{happened} The {other} knows more of its own side ({belief.id}): {belief.cause}."
     if not wrong:
         return f"{happened} The {other} knows it by the alert {belief.alert}." if belief.alert else happened
     fits = "is among" if truth and truth.id in {one.id for one in belief.alternatives} else "is not among"
