@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import own_network
+import pytest
 from loopback import PATIENCE
 from peers import (
     AEADS_13,
@@ -151,16 +153,14 @@ class GnuTLS(Peer):
     def server(self, setup: Setup, *more: str) -> Iterator[Running]:
         options = [*self._options(setup), *more]
         options += ["--require-client-cert", "--verify-client-cert"] if setup.ask else ["--disable-client-cert"]
-        # It can be told neither to choose a port nor to listen on loopback alone; another process may take the port.
-        for _ in range(5):
-            with socket.create_server(("127.0.0.1", 0)) as probe:
-                port = probe.getsockname()[1]
-            with Process("gnutls-serv", "--echo", "--nodb", "--port", str(port), *options) as process:
-                if process.wait_for(r"listening on IPv4 0\.0\.0\.0 port \d+\.*done") is None:
-                    continue
-                yield Running(port, process)
-                return
-        raise AssertionError("gnutls-serv found no port")
+        # It can't be told to listen on loopback alone, so it gets a network that has nothing else.
+        if reason := own_network.absent():
+            pytest.skip(f"gnutls-serv is not started: {reason}")
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            program = own_network.command(listener, 4433, "gnutls-serv", "--echo", "--nodb", "--port", "4433", *options)
+            with Process(*program, pass_fds=(listener.fileno(),)) as process:
+                assert process.wait_for(r"listening on IPv4 0\.0\.0\.0 port \d+\.*done") is not None, process.text
+                yield Running(listener.getsockname()[1], process)
 
 
 _NODE_COMMON = """

@@ -54,9 +54,14 @@ class Answer:
 class Process:
     """A process whose output is read as it comes."""
 
-    def __init__(self, *command: str) -> None:
+    def __init__(self, *command: str, pass_fds: tuple[int, ...] = ()) -> None:
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, bufsize=0
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            bufsize=0,
+            pass_fds=pass_fds,
         )
         self._output = bytearray()
         self._news = threading.Condition()
