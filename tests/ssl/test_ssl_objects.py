@@ -113,6 +113,21 @@ def test_an_end_in_the_middle_is_an_eof(both: Sides, in_memory: Handshake) -> No
         client.do_handshake()
 
 
+def test_a_failed_connection_stays_failed(both: Sides, in_memory: Handshake) -> None:
+    """Whoever goes on after a cut, as anyio does when it closes, gets the error again and never waits."""
+    to_server, to_client = std.MemoryBIO(), std.MemoryBIO()
+    client = both.client().wrap_bio(to_client, to_server, server_hostname="localhost")
+    server = both.server().wrap_bio(to_server, to_client, server_side=True)
+    for _ in range(4):
+        for end in (client, server):
+            with contextlib.suppress(std.SSLWantReadError):
+                end.do_handshake()
+    to_client.write_eof()
+    for action in (lambda: client.read(10), lambda: client.read(10), client.unwrap):
+        with pytest.raises(std.SSLEOFError):
+            action()
+
+
 def test_close_notify_is_an_end_and_a_cut_is_not(sides: Sides, in_memory: Handshake) -> None:
     to_server, to_client = std.MemoryBIO(), std.MemoryBIO()
     client = sides.client().wrap_bio(to_client, to_server, server_hostname="localhost")

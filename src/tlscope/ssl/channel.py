@@ -221,6 +221,9 @@ class Channel:
             return first[:length]
 
     def _pull(self) -> None:
+        if self.connection.error is not None:
+            # It has failed before: there is nothing to wait for, and the reason is still the reason.
+            raise_as_ssl(self.connection.error)
         data = self._transport.receive()
         with self._engine:
             try:
