@@ -8,10 +8,12 @@ from .. import trace as t
 from .fields import Field, fields_of_alert, fields_of_message
 from .fields_about import about_message
 from .html_parts import element, items, rfc_links, text
-from .model import AlertRow, CipherChange, DataRow, Diagram, MessageRow, Note, RowType
+from .model import SEALED, AlertRow, CipherChange, DataRow, Diagram, MessageRow, Note, RowType
 from .words import listed, plural, printable
 
 __all__ = ["PANEL_ROWS", "panel", "title_of"]
+
+_SEALED = ("Records that only the two sides can read.", "RFC 8446 section 5.2")
 
 PANEL_ROWS = (MessageRow, AlertRow, CipherChange, DataRow, Note)
 """Rows that have a panel."""
@@ -63,14 +65,15 @@ def _content(diagram: Diagram, row: RowType, events: Sequence[t.TraceEvent], ide
         yield items((detail.label, text(", ".join(detail.items))) for detail in row.details)
         return
     name = row.name if isinstance(row, MessageRow) else title_of(row).partition(":")[0]
-    about, rfc = about_message(name)
+    about, rfc = about_message(name) if getattr(row, "epoch", "") != SEALED else _SEALED
     yield element("p", text(about), " ", element("span", rfc_links(rfc), class_="rfc"), class_="about")
     yield element("p", *_travel(diagram, row, events), class_="travel")
     if isinstance(row, MessageRow):
         if row.raw:
             yield _dissected(row.raw, fields_of_message(row.raw, row.version), ident, row.name)
         else:
-            yield element("p", "The trace did not keep its bytes.")
+            sealed = "It was not decrypted: that takes the secrets of its connection, a key log."
+            yield element("p", sealed if row.epoch == SEALED else "The trace did not keep its bytes.")
     elif isinstance(row, AlertRow):
         event = events[row.event]
         if isinstance(event, t.AlertEvent):
@@ -84,8 +87,9 @@ def _travel(diagram: Diagram, row: RowType, events: Sequence[t.TraceEvent]) -> I
     sender = getattr(row, "sender", "client")
     epoch = getattr(row, "epoch", "plaintext")
     yield text(f"Sent by the {sender}, ")
-    yield "readable by anyone" if epoch == "plaintext" else text(f"encrypted with the {epoch} keys")
-    if isinstance(row, MessageRow):
+    keys = "encrypted" if epoch == SEALED else f"encrypted with the {epoch} keys"
+    yield "readable by anyone" if epoch == "plaintext" else text(keys)
+    if isinstance(row, MessageRow) and row.raw:
         yield text(f", {plural(len(row.raw), 'byte')}")
     elif isinstance(row, DataRow):
         yield text(f", {plural(row.length, 'byte')}")

@@ -21,7 +21,7 @@ from ..wire.codepoints import (
     is_grease,
 )
 from .certificates import CertificateSummary, name_of, summarize
-from .model import Detail, Side, other_side
+from .model import SEALED, Detail, Side, other_side
 from .words import plural, printable
 
 __all__ = ["Known", "Reading", "decode", "describe"]
@@ -102,7 +102,7 @@ def describe(event: Message, sender: Side, known: Known) -> tuple[Detail, ...]:
     except DecodeError as problem:
         return (Detail("malformed", (printable(problem),)),)
     if message is None:
-        return () if event.raw else (Detail("", ("its bytes were not kept",)),)
+        return () if event.raw or event.epoch == SEALED else (Detail("", ("its bytes were not kept",)),)
     describer = _DESCRIBERS.get(type(message))
     if describer is None:
         return ()

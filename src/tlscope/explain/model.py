@@ -27,6 +27,7 @@ __all__ = [
     "Note",
     "Row",
     "RowType",
+    "SEALED",
     "SecretValue",
     "SharedSecret",
     "Side",
@@ -36,6 +37,9 @@ __all__ = [
 ]
 
 Side = Literal["client", "server"]
+
+SEALED = "sealed"
+"""The epoch of what a listener could not decrypt."""
 
 
 def other_side(side: Side) -> Side:
@@ -285,7 +289,10 @@ class Diagram:
             words = f"{self._kind} {words}"
         if self.failure is not None:
             return f"{words}, {'cut short' if self.failure.judge is None else 'refused'}"
-        return words if self.seconds is not None else f"{words}, unfinished"
+        if self.seconds is None:
+            sealed = any(isinstance(row, MessageRow) and row.epoch == SEALED for row in self.rows)
+            words += ", as far as it can be read" if sealed else ", unfinished"
+        return words
 
     @property
     def _kind(self) -> str:
