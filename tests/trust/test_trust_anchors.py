@@ -123,3 +123,11 @@ def test_subjects_are_the_bytes_of_the_certificate() -> None:
     old = Authority.create("Old CA", subject=name, now=NOW)
     (subject,) = TrustAnchors.from_der(der(old)).subjects
     assert subject == bytes.fromhex("3011310f300d06035504031306") + b"Old CA"
+
+
+def test_an_old_root_with_a_negative_serial_number_costs_no_warning() -> None:
+    """Bundles have such roots, and the library warns of each; pytest makes an error of a warning."""
+    der = Authority.create().certificate.public_bytes(Encoding.DER)
+    serial = der.index(b"\x02\x14") if b"\x02\x14" in der[:40] else der.index(b"\x02\x13")
+    negative = der[: serial + 2] + bytes((der[serial + 2] | 0x80,)) + der[serial + 3 :]
+    assert len(TrustAnchors.from_der([negative])) == 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -192,7 +193,9 @@ def _block_of_der(data: bytes, source: Source, wanted: str) -> Block:
         ("PUBLIC KEY", serialization.load_der_public_key),
     ):
         try:
-            load(data)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # what is looked for is the kind, not the faults
+                load(data)
         except (ValueError, UnsupportedAlgorithm):
             continue
         return Block(label, data, data)
@@ -254,7 +257,10 @@ def load_certificates(blocks: list[Block], source: Source, *, wanted: str = "a c
         if block.label not in CERTIFICATE_LABELS:
             continue
         try:
-            certificates.append(x509.load_der_x509_certificate(block.der))
+            # Bundles hold old roots that the library warns of; nobody who loads one can do anything about them.
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                certificates.append(x509.load_der_x509_certificate(block.der))
         except ValueError as error:
             raise source.error(f"certificate {len(certificates) + 1} in it can't be parsed: {error}") from None
     if not certificates:
