@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from .._version import __version__
-from . import ca, ca_init, ca_issue, connect, demo, lab, lab_client, lab_list, lab_run, lab_serve, serve
+from . import ca, ca_init, ca_issue, connect, demo, explain, lab, lab_client, lab_list, lab_run, lab_serve, serve
 from .errors import ExitCode, usage
 from .manual import Command, Group
 from .output import Output
@@ -29,6 +29,7 @@ Examples:
     tlscope demo
     tlscope connect example.org
     tlscope serve --respond http
+    tlscope explain capture.pcapng --keylog keys.log
     tlscope ca init my-ca
     tlscope lab run wrong-host
 """
@@ -55,6 +56,7 @@ def _add(group: typer.Typer, name: str, function: Callable[..., None], doc: str 
 _add(app, "demo", demo.demo, demo.__doc__)
 _add(app, "connect", connect.connect, connect.__doc__)
 _add(app, "serve", serve.serve, serve.__doc__)
+_add(app, "explain", explain.explain, explain.__doc__)
 _add(_ca, "init", ca_init.ca_init, ca_init.__doc__)
 _add(_ca, "issue", ca_issue.ca_issue, ca_issue.__doc__)
 app.add_typer(_ca, name="ca")
