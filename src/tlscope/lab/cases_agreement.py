@@ -154,7 +154,6 @@ CASES = (
         "no-common-signature",
         "the server's key is Ed448, and the client can check ECDSA and RSA only",
         _signatures,
-        told="no-common-cipher",
     ),
     _refused_hello(
         "unknown-sni", "the client asks for a name that the server does not serve", _names, name="other.example"

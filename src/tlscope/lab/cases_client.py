@@ -121,7 +121,6 @@ CASES = (
         "the client's certificate signed itself",
         lambda shop: self_signed("alice.example", usages=("clientAuth",)).identity(),
         row="client-unknown-ca",
-        found="self-signed",
         server=_UNNAMED,
     ),
     _case(

@@ -32,8 +32,8 @@ How to read an explanation:
 """
 
 _JUDGE = {
-    "client": "The client finds it, on the server's {step}.",
-    "server": "The server finds it, on the client's {step}.",
+    "client": "The client finds it, {on} {step}.",
+    "server": "The server finds it, {on} {step}.",
     "either": "Either side can find it.",
     "local": "Found when the file is loaded, before any connection.",
 }
@@ -43,6 +43,7 @@ _SCRUBBED = (
     (re.compile(r"\d{4}-\d\d-\d\d"), "YYYY-MM-DD"),
     (re.compile(r"(?:[0-9a-f]{2}:){8,}[0-9a-f]{2}"), "0a:1b:2c:..."),
     (re.compile(r"(?:[0-9a-f]{2}:){7}[0-9a-f]{2}"), "0a:1b:2c:3d:4e:5f:6a:7b"),
+    (re.compile(r"\b\d{5}\b"), "NNNNN"),
     (re.compile(r"/\S*tlscope-lab-[^/\s]*/"), "/path/to/"),
 )
 
@@ -71,12 +72,16 @@ def _contents() -> Iterator[str]:
 def _section(row: Row, outcomes: list[Outcome]) -> Iterator[str]:
     yield f"## {row.id}"
     yield ""
-    yield f"{row.title[:1].upper()}{row.title[1:]}. {_JUDGE[row.judge].format(step=row.step)} Rule: {row.rule}."
+    yield f"{row.title[:1].upper()}{row.title[1:]}. {_JUDGE[row.judge].format(step=row.step, on=_on(row))} Rule: {row.rule}."
     yield ""
     yield row.meaning
     yield ""
     for outcome in outcomes:
         yield from _run(outcome.case, outcome)
+
+
+def _on(row: Row) -> str:
+    return "after its own" if row.sender == row.judge else f"on the {row.sender}'s"
 
 
 def _run(case: Case, outcome: Outcome) -> Iterator[str]:

@@ -105,7 +105,7 @@ def plain_server(greeting: bytes, *, speaks_first: bool = False) -> Callable[[so
         said = said or sock.recv(4096)
         sock.shutdown(socket.SHUT_WR)
         read_all(sock)
-        return f"it was sent {said[:8].hex(' ')} ..., the start of a TLS record, which means nothing to it"
+        return f"it was sent {said[:3].hex(' ')} ..., the start of a TLS record, which means nothing to it"
 
     return script
 

@@ -66,7 +66,7 @@ def _judge(client: Diagnosis | None, server: Diagnosis | None) -> str:
     return ""
 
 
-_SAYS_MORE = {("client-cert-not-offered", "no-client-cert"), ("client-unknown-ca", "self-signed")}
+_SAYS_MORE = {("client-cert-not-offered", "no-client-cert")}
 """What a refused side may call a fault by another name than the judge, and be right: it knows its own settings."""
 
 

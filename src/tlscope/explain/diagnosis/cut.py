@@ -75,7 +75,7 @@ def _cut_later(failure: Failure) -> Diagnosis:
 
 
 def _silent_refusals(failure: Failure) -> tuple[Alternative, ...]:
-    if failure.role == "server":
+    if failure.role == "server" and "Certificate" in failure.known.sent:
         return (
             Alternative(
                 "unknown-ca",
@@ -84,7 +84,7 @@ def _silent_refusals(failure: Failure) -> tuple[Alternative, ...]:
             ),
             Alternative("wrong-host", ATLAS["wrong-host"].title, "Compare the name asked for with its names."),
         )
-    return (Alternative("handshake-too-slow", "the server's time for the handshake was over", "Its log tells."),)
+    return (Alternative("handshake-too-slow", f"the {failure.peer}'s time was over", "Its log tells."),)
 
 
 def timed_out(failure: Failure) -> Diagnosis:

@@ -102,8 +102,8 @@ class Diagnosis:
         """The explanation in lines of at most ``width`` columns, without a newline at the end."""
         lines = paragraphs(f"{self.id}: {_sentence(self.cause)}", width)
         if not self.certain:
-            more = "this is the likeliest cause; others are below" if self.alternatives else "this is what fits"
-            lines += paragraphs(f"The {_other(self.role)} did not say so: {more}.", width, indent=2)
+            more = "; what fits too is below" if self.alternatives else ""
+            lines += paragraphs(f"The {_other(self.role)} did not say so: this fits best{more}.", width, indent=2)
         lines += _named("where", self.where, width)
         lines += _named("judge", self.verdict, width)
         label = "evidence"

@@ -27,7 +27,21 @@ _SAME_ROW = {
 OLD_VERSIONS = frozenset({"SSLv2", "SSL 2.0", "SSL 3.0", "TLS 1.0", "TLS 1.1"})
 """Versions that are no longer spoken, by the names that traces use."""
 
-_NAMING = {"wrong-host"}
+_CLIENTS_ROW = {"self-signed": "client-unknown-ca", "cert-not-yet-valid": "client-cert-expired"}
+"""What is a row of its own for servers and for clients is not."""
+
+_OPEN = {
+    "unknown-ca",
+    "missing-intermediate",
+    "client-unknown-ca",
+    "client-missing-intermediate",
+    "wrong-host",
+    "ip-vs-dns",
+    "no-client-cert",
+    "bad-certificate-verify",
+    "tampered",
+}
+"""Rows that leave something open even to the side that found the fault."""
 
 _FACTS = {
     "ours": "we accept",
@@ -44,7 +58,7 @@ _FACTS = {
     "root": "root",
     "fingerprint": "SHA-256",
     "usages": "usages found",
-    "needed": "usage needed",
+    "needed": "needed",
     "constraint": "constraint",
     "name": "name",
     "authority": "its CA",
@@ -85,7 +99,7 @@ _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(\.\d+)?\+00:00")
 
 
 def _as_read(value: str) -> str:
-    return _MOMENT.sub(r"\1 UTC", value)
+    return _MOMENT.sub(r"\1 UTC", value).rstrip(", ")
 
 
 def seen(failure: Failure) -> Diagnosis:
@@ -102,16 +116,17 @@ def seen(failure: Failure) -> Diagnosis:
         sender=sender,
         judge=Judge.US,
         known_by="seen",
-        alert=failure.alert,
+        alert="" if id == "http-on-tls-port" else failure.alert,  # it was answered in its own words
         evidence=_evidence(failure, id),
         rule=failure.rfc or ("" if row is None else row.rule),
     )
     if row is None:
         return dataclasses.replace(found, fixes=_GENERAL if failure.role else ())
-    others = alternatives(id)
+    known_for_sure = failure.code == "self-signed" or failure.fact("same_name") == "True"
+    others = alternatives(id) if id in _OPEN and not known_for_sure else ()
     if failure.known.server_name is not None:
         others = tuple(one for one in others if one.id != "missing-sni")
-    return dataclasses.replace(found, fixes=fixes(id, failure), alternatives=others)
+    return dataclasses.replace(found, fixes=fixes(id, failure, sender), alternatives=others)
 
 
 _GENERAL = (
@@ -139,11 +154,24 @@ def of_row(id: str, failure: Failure, cause: str, **changes: object) -> Diagnosi
     return dataclasses.replace(found, **changes)  # type: ignore[arg-type]
 
 
-def fixes(id: str, failure: Failure) -> tuple[Fix, ...]:
-    """The row's fixes with this failure's evidence in them."""
+def fixes(id: str, failure: Failure, sender: str = "") -> tuple[Fix, ...]:
+    """The row's fixes with this failure's evidence in them; ``sender`` is whose message it is, where the row may differ."""
     asked = failure.fact("asked") or failure.known.expected_name or failure.known.server_name or "NAME"
     values = _Values(asked=printable(asked, 100))
-    return tuple(Fix(one.who, one.do.format_map(values), one.command.format_map(values)) for one in ATLAS[id].fixes)
+    row = ATLAS[id]
+    found = tuple(Fix(one.who, one.do.format_map(values), one.command.format_map(values)) for one in row.fixes)
+    if row.step == "Certificate" and row.sender == "server" and sender == "client":
+        return tuple(Fix(_SWAPPED.get(one.who, one.who), one.do, _for_client(one.command)) for one in found)
+    return found
+
+
+_SWAPPED = {"client": "server", "server": "client"}
+
+
+def _for_client(command: str) -> str:
+    if command.startswith("tlscope ca issue"):
+        return "tlscope ca issue DIR NAME --client"
+    return "" if command.startswith("tlscope connect") else command
 
 
 def alternatives(id: str, *ids: str, only: Sequence[str] | None = None) -> tuple[Alternative, ...]:
@@ -177,8 +205,10 @@ def _row_of(failure: Failure) -> str:
     asks_anew = failure.fact("received") in ("ClientHello", "HelloRequest")
     if code == "unexpected-message" and failure.phase == "connected" and asks_anew:
         return "renegotiation"
-    if code in _NAMING and failure.role == "client" and failure.situation is not None and _sent_no_name(failure):
+    if code == "wrong-host" and failure.role == "client" and failure.situation is not None and _sent_no_name(failure):
         return "missing-sni"
+    if failure.fact("whose") == "client" and code in _CLIENTS_ROW:
+        return _CLIENTS_ROW[code]
     return _SAME_ROW.get(code, code)
 
 
@@ -211,10 +241,12 @@ def _cause(failure: Failure, id: str) -> str:
     if id == "missing-sni":
         return f"no server_name was sent, so the server showed its default certificate: {failure.sentence}"
     if id == "old-peer" and failure.code == "no-common-version":
-        spoken = listed(failure.facts("theirs"))
+        spoken = failure.facts("theirs")[-1]
         return f"the {failure.peer} speaks at most {spoken}, which is no longer spoken: {failure.sentence}"
     if id == "tls-on-http-port":
         return f"{failure.sentence}; its first words: {_first_words(known.first_bytes)}"
+    if id == "http-on-tls-port":
+        return f"{failure.sentence}: {_first_words(known.first_bytes)}; it was answered so, with status 400"
     if failure.code == "no-client-cert" or id == "no-client-cert":
         return f"{failure.sentence}: its Certificate message was empty"
     if id == "bad-certificate-verify":

@@ -29,6 +29,9 @@ _CERTIFICATE_ALERTS = {
     "bad_certificate_status_response",
 }
 
+_THOUGHT_OUT = {*_CERTIFICATE_ALERTS, "handshake_failure"}
+"""Alerts for which the other causes that fit have been looked at one by one: no more of them does."""
+
 _BROKEN_RULE = {
     "unexpected_message",
     "illegal_parameter",
@@ -58,8 +61,8 @@ def told(failure: Failure) -> Diagnosis:
         alert=alert,
         title=found.title or (row.title if row is not None else f"the peer sent the alert {alert}"),
         rule=found.rule or (row.rule if row is not None else failure.rfc),
-        fixes=found.fixes or (fixes(found.id, failure) if row is not None else ()),
-        alternatives=found.alternatives or (alternatives(found.id) if row is not None and not found.certain else ()),
+        fixes=found.fixes or (fixes(found.id, failure, found.sender) if row is not None else ()),
+        alternatives=found.alternatives or (() if found.certain or alert in _THOUGHT_OUT else alternatives(found.id)),
         evidence=evidence,
     )
 

@@ -8,7 +8,7 @@ from ...errors import Situation
 from ..words import listed, printable
 from .atlas import ATLAS
 from .failure import Failure
-from .model import Alternative, Diagnosis, Fix
+from .model import Alternative, Diagnosis
 from .own import faults, shown
 from .seen import OLD_VERSIONS, alternatives
 
@@ -39,6 +39,8 @@ def client_certificate(alert: str, failure: Failure) -> Diagnosis:
         changes["certain"] = bool(id)  # the alert says so, and so do one's own eyes
         id = fitting[0].id
         cause += f": {fitting[0].sentence}"
+    elif alert == "unknown_ca" and own.self_signed:
+        cause += ": it is self-signed, and the server does not trust this very certificate"
     elif alert == "unknown_ca":
         cause += f": it does not trust {own.top_issuer}, or misses a certificate on the way to its root"
         cause += _named(known, own.top_issuer)
@@ -124,24 +126,18 @@ def hello_refused(alert: str, failure: Failure) -> Diagnosis:
     known = failure.known
     ours = known.ours
     id, cause, certain = _HELLO.get(alert, ("no-common-cipher", "", False))
+    rows = ["no-common-cipher", "no-common-group", "no-common-signature", "unknown-sni", "no-common-version"]
     versions = ours.get("versions", ())
     if id == "no-common-version" and versions and all(one in OLD_VERSIONS for one in versions):
         id = "old-peer"
-        cause = (
-            f"the server speaks none of {listed(versions)}, the versions offered, which nobody should speak any more"
-        )
-    topics = _TOPICS.get(id, ())
-    evidence = tuple((f"we offered: {topic}", listed(ours.get(topic, ())[:12])) for topic in topics if ours.get(topic))
+        cause = f"the server refuses {versions[-1]}, the newest version that was offered, which is no longer spoken"
+    elif not certain and "ServerHello" in known.received and known.version == "TLS 1.3":
+        id, cause, rows = "no-common-signature", _AFTER_SERVER_HELLO, ["unknown-sni"]
     cause = cause.format(
         name=printable(known.server_name or "no name", 100),
         **{topic.replace(" ", "_"): listed(ours.get(topic, ())[:8]) for topic in _ALL},
     )
-    others: tuple[Alternative, ...] = ()
-    if not certain:
-        others = alternatives(
-            id, "no-common-group", "no-common-signature", "unknown-sni", "no-common-version", "no-client-cert"
-        )
-    fixes: tuple[Fix, ...] = ()
+    topics = _TOPICS.get(id, ())
     return Diagnosis(
         id=id,
         title=ATLAS[id].title,
@@ -149,18 +145,24 @@ def hello_refused(alert: str, failure: Failure) -> Diagnosis:
         step="ClientHello",
         sender="client",
         certain=certain,
-        evidence=evidence,
-        alternatives=others,
-        fixes=fixes,
+        evidence=tuple((f"we offered: {one}", listed(ours[one][:12])) for one in topics if ours.get(one)),
+        alternatives=() if certain else alternatives(id, *rows, only=rows),
     )
 
+
+# Suite and group are chosen in ServerHello: what fails behind it is something else.
+_AFTER_SERVER_HELLO = (
+    "the server had chosen version, suite and group and then found no certificate to show: none whose key can make a "
+    "signature that was offered, or none for the name"
+)
 
 _ALL = ("versions", "cipher suites", "groups", "signature schemes", "protocols")
 _TOPICS = {
     "no-common-version": ("versions",),
     "no-common-cipher": ("cipher suites", "groups", "signature schemes"),
     "no-common-alpn": ("protocols",),
-    "unknown-sni": (),
+    "no-common-signature": ("signature schemes",),
+    "old-peer": ("versions",),
 }
 _HELLO = {
     "protocol_version": (

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+
+from ...errors import Situation
 from ..words import listed, printable
 from .atlas import ATLAS
 from .failure import Failure
@@ -39,7 +42,7 @@ _ROWS = {
 
 _CERTAIN = {"certificate_revoked", "bad_certificate_status_response"}
 
-MOST = 5
+MOST = 3
 """Alternatives that are named: who has to look through more has been told nothing."""
 
 _SAYS_WHAT = {"certificate_expired", "unsupported_certificate"}
@@ -140,67 +143,47 @@ def _open_to_doubt(rows: list[str], own: Shown, asked: str | None, plain: list[F
 def server_hello(alert: str, failure: Failure) -> Diagnosis:
     """The client refused what this server chose, or said in its first flight."""
     known = failure.known
-    chosen = known.version or "a version"
-    evidence = tuple(
-        (f"the client offered: {topic}", listed(items[:8])) for topic, items in known.theirs.items() if items
-    )
-    if alert == "protocol_version" and known.ours.get("versions", ("",))[0] in OLD_VERSIONS:
-        cause = f"the client does not accept {known.ours['versions'][0]}, which this server chose, and nobody should"
-        return Diagnosis(
-            id="old-peer",
-            title=ATLAS["old-peer"].title,
-            cause=cause,
-            step="ServerHello",
-            sender="server",
-            evidence=evidence,
-        )
-    if alert == "protocol_version":
-        cause = f"the client does not accept {chosen}, which this server chose: it offered more than it speaks"
-        return Diagnosis(
-            id="no-common-version",
-            title=ATLAS["no-common-version"].title,
-            cause=cause,
-            step="ServerHello",
-            sender="server",
-            certain=False,
-            evidence=evidence,
-        )
+    chosen = known.version or "the version"
     best = next(iter(known.ours.get("versions", ())), "")
-    if alert == "illegal_parameter" and chosen == "TLS 1.2" and best == "TLS 1.3":
+    if alert == "protocol_version":
+        if best in OLD_VERSIONS:
+            return _hello("old-peer", f"the client does not accept {best}, which this server chose, and nobody should")
+        cause = f"the client does not accept {chosen}, which this server chose: it offered more than it speaks"
+        return _hello("no-common-version", cause, False, known, ("versions",))
+    if alert == "illegal_parameter":
+        if chosen != "TLS 1.2" or best != "TLS 1.3":
+            return broken_rule(alert, failure)
         cause = (
             "the client refused our ServerHello of TLS 1.2 although this server can do TLS 1.3: most likely its "
             "ClientHello was changed on the way"
         )
-        return Diagnosis(
-            id="downgraded",
-            title=ATLAS["downgraded"].title,
-            cause=cause,
-            step="ServerHello",
-            sender="server",
-            certain=False,
-            evidence=evidence,
-            alternatives=(
-                Alternative(
-                    "alert-illegal-parameter", "a field of our flight breaks a rule", "The client's log tells which."
-                ),
-            ),
-        )
-    if alert == "illegal_parameter":
-        return broken_rule(alert, failure)
-    id = "renegotiation" if chosen == "TLS 1.2" else "no-common-cipher"
+        tell = "The client's log tells which."
+        other = Alternative("alert-illegal-parameter", "a field of our flight breaks a rule", tell)
+        return dataclasses.replace(_hello("downgraded", cause, False, known, ("versions",)), alternatives=(other,))
+    if chosen != "TLS 1.2":
+        cause = f"the client refused what this server chose with {alert}"
+        return _hello("no-common-cipher", cause, False, known, ("cipher suites", "groups", "signature schemes"))
     cause = (
         f"the client refused what this server answered with {alert}; in {chosen} that can be renegotiation_info or the "
         f"extended master secret, which it demands, or a choice that it does not accept"
-        if id == "renegotiation"
-        else f"the client refused what this server chose with {alert}"
     )
+    found = _hello("renegotiation", cause, False, known, ("cipher suites", "signature schemes"))
+    others = ("no-common-cipher", "no-common-signature")
+    return dataclasses.replace(found, alternatives=alternatives("renegotiation", *others, only=others))
+
+
+def _hello(
+    id: str, cause: str, certain: bool = True, known: Situation | None = None, topics: tuple[str, ...] = ()
+) -> Diagnosis:
+    theirs = {} if known is None else known.theirs
     return Diagnosis(
         id=id,
         title=ATLAS[id].title,
         cause=cause,
         step="ServerHello",
         sender="server",
-        certain=False,
-        evidence=evidence,
-        alternatives=alternatives(id, "no-common-cipher", "no-common-signature"),
+        certain=certain,
+        evidence=tuple(
+            (f"the client offered: {topic}", listed(theirs[topic][:8])) for topic in topics if theirs.get(topic)
+        ),
     )
