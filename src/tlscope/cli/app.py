@@ -12,7 +12,21 @@ from typing import Annotated, Any
 import typer
 
 from .._version import __version__
-from . import ca, ca_init, ca_issue, connect, demo, explain, lab, lab_client, lab_list, lab_run, lab_serve, serve
+from . import (
+    ca,
+    ca_init,
+    ca_issue,
+    connect,
+    demo,
+    explain,
+    inspect,
+    lab,
+    lab_client,
+    lab_list,
+    lab_run,
+    lab_serve,
+    serve,
+)
 from .errors import ExitCode, usage
 from .manual import Command, Group
 from .output import Output
@@ -57,6 +71,7 @@ _add(app, "demo", demo.demo, demo.__doc__)
 _add(app, "connect", connect.connect, connect.__doc__)
 _add(app, "serve", serve.serve, serve.__doc__)
 _add(app, "explain", explain.explain, explain.__doc__)
+_add(app, "inspect", inspect.inspect, inspect.__doc__)
 _add(_ca, "init", ca_init.ca_init, ca_init.__doc__)
 _add(_ca, "issue", ca_issue.ca_issue, ca_issue.__doc__)
 app.add_typer(_ca, name="ca")
