@@ -170,6 +170,8 @@ class _Config:
     """Bytes of content in a record that this side sends, 64 to 16,384."""
     require_extended_master_secret: bool = True
     """In TLS 1.2, refuse a peer without RFC 7627, whose sessions can be spliced together by somebody between."""
+    require_secure_renegotiation: bool = True
+    """In TLS 1.2, refuse a peer without RFC 5746: it may take what somebody between said first for a part of this."""
     key_update_after: int | None = None
     """Change the sending keys after this many records; None: when the AEAD's limit asks for it (section 5.5)."""
     on_verified: Callable[[VerifiedPeer], None] | None = field(default=None, repr=False)
@@ -429,6 +431,8 @@ class ServerConfig(_Config):
     """Remembers the hellos that came with early data; machines that share ticket keys must share it."""
     session_store: SessionStore | None = None
     """Keeps sessions here, named by session IDs, for TLS 1.2 clients without tickets."""
+    insist_on_group_order: bool = False
+    """Ask for the first of ``groups`` that the client has, at the price of a round trip, though it shared a later one."""
     client_cipher_order: bool = False
     """Choose the cipher suite by the client's preference instead of the server's."""
     choose_identity: Callable[[Any], Identity | None] | None = field(default=None, repr=False)

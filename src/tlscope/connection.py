@@ -240,8 +240,8 @@ class _Connection(Engine):
         if not self._established.binds:
             raise Misuse(NOT_BOUND, code="no-extended-master-secret")
         name = label.encode() if isinstance(label, str) else label
-        if not 1 <= len(name) <= 249:
-            raise Misuse("an exporter label has 1 to 249 bytes")
+        if len(name) > 249:
+            raise Misuse("an exporter label has at most 249 bytes")
         return self._established.exporter.export(name, context, length)
 
 

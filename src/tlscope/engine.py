@@ -145,6 +145,7 @@ class Engine:
                     )
                     self._established = replace(self._established, facts=facts)
                 continue
+            records.inside_message = bool(hs.reassembly.pending)
             record = records.next_record()
             if record is None:
                 break
@@ -203,11 +204,16 @@ class Engine:
         if description == AlertDescription.close_notify:
             self._receive_close_notify()
             return
-        is_tls13 = self._handshake.version is ProtocolVersion.TLS1_3
-        # Section 6: in TLS 1.3 the level is ignored, and every alert but two ends the connection.
-        tolerated = description == AlertDescription.user_canceled if is_tls13 else alert.level == AlertLevel.warning
+        if not alert.level.is_named:
+            raise PeerViolation(violations.BAD_ALERT_LEVEL, level=alert.level, description=description.name)
+        # Section 6: in TLS 1.3 the level is ignored, and every alert but two ends the connection. Before a version is
+        # agreed, a server of TLS 1.2 may still have something to warn of.
+        is_tls13, warning = self._records.is_tls13, alert.level == AlertLevel.warning
+        tolerated = description == AlertDescription.user_canceled if is_tls13 else warning
         if not tolerated:
-            raise AlertReceived(alert.level, description)
+            # Section 6.2: such an alert must be sent as fatal; whoever warns with it may think that all goes on.
+            answer = AlertDescription.decode_error if warning else None
+            raise AlertReceived(alert.level, description, answer=answer)
         self._warnings += 1
         limit = self._config.limits.max_warning_alerts
         if self._warnings > limit:

@@ -249,10 +249,18 @@ class AlertReceived(TLSError):
 
     judge = Judge.PEER
 
-    def __init__(self, level: AlertLevel, description: AlertDescription, *, rfc: str = "RFC 8446 section 6") -> None:
+    def __init__(
+        self,
+        level: AlertLevel,
+        description: AlertDescription,
+        *,
+        answer: AlertDescription | None = None,
+        rfc: str = "RFC 8446 section 6",
+    ) -> None:
         super().__init__(
             f"the peer refused the connection with the alert {description.name}",
             code=f"alert-{description.name.replace('_', '-')}",
+            alert=answer,
             rfc=rfc,
             evidence={"level": level, "description": description},
         )

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from .crypto.cipher_suites import AES_256_GCM, AeadKey, InvalidTag
 from .crypto.randomness import SYSTEM_RANDOMNESS, Randomness
-from .wire.codec import Reader, u16, u32, vec8, vec16, vec24
+from .wire.codec import Reader, u8, u16, u32, vec8, vec16, vec24
 from .wire.codepoints import CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme
 
 __all__ = [
@@ -55,6 +55,8 @@ class Session:
     max_early_data: int = 0
     identity: str = ""
     """Fingerprint of the certificate that this side showed; another one's session is not resumed."""
+    extended_master_secret: bool = True
+    """Whether a session of TLS 1.2 was made with RFC 7627; one of TLS 1.3 needs no such thing."""
     ticket: bytes = field(default=b"", repr=False)
     session_id: bytes = field(default=b"", repr=False)
 
@@ -84,6 +86,7 @@ class Session:
                 u32(self.age_add),
                 u32(self.max_early_data),
                 vec8(self.identity.encode()),
+                u8(self.extended_master_secret),
             )
         )
 
@@ -106,6 +109,7 @@ class Session:
             age_add=reader.u32(),
             max_early_data=reader.u32(),
             identity=reader.vec8().decode(),
+            extended_master_secret=bool(reader.u8()),
         )
         reader.end()
         return session

@@ -53,6 +53,12 @@ MESSAGE_ACROSS_KEY_CHANGE = _row(
     "RFC 8446 section 5.1",
     "{pending} bytes of a handshake message stand in the same record as {message}, after which the keys change",
 )
+EXCESS_HANDSHAKE_DATA = _row(
+    "excess-handshake-data",
+    A.unexpected_message,
+    "RFC 8446 section 4",
+    "{pending} more bytes of handshake messages stand behind {message}, at which it is the other side's turn",
+)
 INTERLEAVED_RECORD = _row(
     "interleaved-record",
     A.unexpected_message,
@@ -161,6 +167,12 @@ SSLV2_HELLO = _row(
     "RFC 6176 section 2",
     "the peer greets with an SSLv2 hello, which is not spoken here: TLS 1.2 is the oldest version",
 )
+BAD_ALERT_LEVEL = _row(
+    "bad-alert-level",
+    A.illegal_parameter,
+    "RFC 8446 section 6",
+    "the alert {description} has the level {level}, which is neither warning nor fatal",
+)
 MALFORMED_ALERT = _row("malformed-alert", A.decode_error, "RFC 8446 section 6", "an alert can't be read: {problem}")
 
 # Protection
@@ -178,9 +190,15 @@ NO_CONTENT_TYPE = _row(
 )
 UNPROTECTED_RECORD = _row(
     "unprotected-record",
-    A.unexpected_message,
+    A.bad_record_mac,
     "RFC 8446 section 5.2",
     "the peer sent an unprotected record of type {received} after the keys were agreed",
+)
+FALSE_OUTER_TYPE = _row(
+    "false-outer-type",
+    A.unexpected_message,
+    "RFC 8446 section 5.2",
+    "a protected record claims to be of type {received}, where all of them claim to be application_data",
 )
 TOO_MUCH_SKIPPED_EARLY_DATA = _row(
     "too-much-skipped-early-data",
@@ -348,6 +366,12 @@ CERTIFICATE_DOES_NOT_FIT_SUITE = _row(
     "RFC 5246 section 7.4.2",
     "the cipher suite {suite} needs another kind of key than the server's certificate has ({key})",
 )
+CERTIFICATE_ON_UNOFFERED_CURVE = _row(
+    "certificate-on-unoffered-curve",
+    A.illegal_parameter,
+    "RFC 8422 section 5.3",
+    "the key of the server's certificate ({key}) is on a curve that was not offered",
+)
 RESUMED_WITH_OTHER_PARAMETERS = _row(
     "resumed-with-other-parameters",
     A.illegal_parameter,
@@ -494,6 +518,18 @@ NO_CLIENT_CERTIFICATE = _row(
     A.certificate_required,
     "RFC 8446 section 4.4.2.4",
     "the client was asked for a certificate, which is required here, and sent none",
+)
+UNREADABLE_CERTIFICATE = _row(
+    "unreadable-certificate",
+    A.decode_error,
+    "RFC 8446 section 4.4.2",
+    "the peer's certificate can't be read: {problem}",
+)
+KEY_USAGE = _row(
+    "wrong-key-usage",
+    A.unsupported_certificate,
+    "RFC 8446 section 4.4.2.2",
+    "the keyUsage of the peer's certificate lacks {needed}, which its key is needed for here",
 )
 BAD_PUBLIC_KEY = _row(
     "bad-public-key",

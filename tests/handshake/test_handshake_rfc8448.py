@@ -148,6 +148,7 @@ def server_of(trace: dict[str, Any], sink: Trace) -> ServerConnection:
         cipher_suites=SUITES,
         groups=(NamedGroup.named(trace["group"]),),
         hello_retry_cookie=trace["name"] == "hello_retry_request",
+        middlebox_compatibility="middlebox" in trace["name"] or "compat" in trace["name"],
         identities=[identity(trace, "server")],
         client_auth=ClientAuth.REQUIRED if mutual else ClientAuth.NONE,
         ask=frozenset({VerifyPeer}),

@@ -260,14 +260,13 @@ def test_a_change_cipher_spec_is_one_byte_and_that_is_1(combination: str, role: 
 
 @pytest.mark.parametrize(("combination", "role", "told"), WRONG)
 def test_an_alert_ends_it_in_every_state(combination: str, role: str, told: int) -> None:
-    for level in (1, 2):
-        puppet = Puppet(recorded(combination), role)
-        puppet.tell(told)
-        puppet.say(bytes((level, AlertDescription.handshake_failure)), ContentType.alert)
-        assert isinstance(puppet.error, AlertReceived)
-        assert puppet.error.description is AlertDescription.handshake_failure
-        assert puppet.error.level == level
-        assert puppet.alerts == []  # an alert is never answered with one
+    puppet = Puppet(recorded(combination), role)
+    puppet.tell(told)
+    puppet.say(bytes((2, AlertDescription.handshake_failure)), ContentType.alert)
+    assert isinstance(puppet.error, AlertReceived)
+    assert puppet.error.description is AlertDescription.handshake_failure
+    assert puppet.error.level == 2
+    assert puppet.alerts == []  # an alert is never answered with one
     puppet = Puppet(recorded(combination), role)
     puppet.tell(told)
     complete = puppet.victim.handshake_complete
@@ -277,6 +276,22 @@ def test_an_alert_ends_it_in_every_state(combination: str, role: str, told: int)
     else:
         assert isinstance(puppet.error, AlertReceived)
         assert puppet.error.description is AlertDescription.close_notify
+
+
+@pytest.mark.parametrize(("combination", "role", "told"), WRONG)
+def test_a_warning_ends_it_once_tls_1_3_is_agreed(combination: str, role: str, told: int) -> None:
+    puppet = Puppet(recorded(combination), role)
+    puppet.tell(told)
+    agreed = puppet.victim._records.is_tls13
+    puppet.say(bytes((1, AlertDescription.unrecognized_name)), ContentType.alert)
+    if not agreed:
+        # It may be a server of TLS 1.2, which has warnings (RFC 5246 section 7.2.2).
+        assert puppet.error is None
+        return
+    assert isinstance(puppet.error, AlertReceived)
+    assert puppet.error.description is AlertDescription.unrecognized_name
+    # Whoever takes this for a warning may go on talking, and learns that there is nobody to talk to.
+    assert puppet.alert is AlertDescription.decode_error
 
 
 @pytest.mark.parametrize(("combination", "role", "told"), WRONG)

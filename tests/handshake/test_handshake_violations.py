@@ -36,6 +36,7 @@ from tlscope import (
     violations,
 )
 from tlscope.external_psk import ExternalPsk
+from tlscope.record.protection import Protection13
 from tlscope.sessions import MemorySessionCache, TicketKeys
 from tlscope.violations import ROWS
 from tlscope.wire import extensions as x
@@ -51,6 +52,7 @@ GCM, CHACHA = CipherSuite.TLS_AES_128_GCM_SHA256, CipherSuite.TLS_CHACHA20_POLY1
 ECDSA = SignatureScheme.ecdsa_secp256r1_sha256
 RETRY_CLIENT: dict[str, Any] = {"groups": (X25519, P256), "key_shares": (X25519,)}
 RETRY_SERVER: dict[str, Any] = {"groups": (P256,)}
+TLS12: dict[str, Any] = {"min_version": ProtocolVersion.TLS1_2, "max_version": ProtocolVersion.TLS1_2}
 ASKED: dict[str, Any] = {"client_auth": ClientAuth.REQUIRED}
 
 
@@ -146,6 +148,13 @@ def a_record_type_that_tls_does_not_have() -> Outcome:
 def a_byte_behind_the_server_hello() -> Outcome:
     puppet = Puppet(recorded(PLAIN), "client")
     puppet.deliver(puppet.next_record(lambda raw: raw + b"\x08"))
+    return played(puppet)
+
+
+@provokes("excess-handshake-data")
+def a_byte_behind_the_hello() -> Outcome:
+    puppet = Puppet(recorded(PLAIN), "server")
+    puppet.deliver(puppet.next_record(lambda raw: raw + b"\x10"))
     return played(puppet)
 
 
@@ -305,15 +314,17 @@ def a_key_update_that_asks_for_something_else() -> Outcome:
     return played(puppet)
 
 
-@provokes("illegal-value")
-def an_extension_twice() -> Outcome:
-    puppet = Puppet(recorded(PLAIN), "client")
-    puppet.tell(2)
-    puppet.say(m.frame(8, b"\0\x08" + b"\x12\x34\0\0" * 2))
-    return played(puppet)
+for _code, _kind in (("malformed", 0x1234), ("illegal-value", E.server_name)):
+
+    @provokes(_code)
+    def an_extension_twice(kind: int = _kind) -> Outcome:
+        puppet = Puppet(recorded(PLAIN), "client")
+        puppet.tell(2)
+        puppet.say(m.frame(8, b"\0\x08" + (kind.to_bytes(2, "big") + b"\0\0") * 2))
+        return played(puppet)
 
 
-@provokes("illegal-value")
+@provokes("malformed")
 def an_extension_twice_in_a_compressed_certificate() -> Outcome:
     leaf = server_identity().chain[0]
     entries = len(leaf).to_bytes(3, "big") + leaf + b"\0\x08" + b"\x12\x34\0\0" * 2
@@ -335,10 +346,12 @@ def a_record_of_another_protocol() -> Outcome:
 
 
 @provokes("bad-record-version")
-def a_hello_of_a_version_before_ssl_3() -> Outcome:
-    return lie(
-        "client", in_message(m.ClientHello, lambda said: replace(said, legacy_version=ProtocolVersion.of(0x0200)))
-    )
+def another_version_under_keys() -> Outcome:
+    puppet = Puppet(recorded(PLAIN), "client")
+    puppet.tell(2)
+    data = puppet.next_record()
+    puppet.deliver(data[:2] + b"\xff" + data[3:])
+    return played(puppet)
 
 
 @provokes("not-tls")
@@ -383,11 +396,31 @@ def nothing_but_padding() -> Outcome:
     return played(puppet)
 
 
+@provokes("bad-alert-level")
+def an_alert_neither_warning_nor_fatal() -> Outcome:
+    puppet = Puppet(recorded(PLAIN), "client")
+    puppet.tell_all()
+    puppet.say(bytes((0x42, AlertDescription.unexpected_message)), ContentType.alert)
+    return played(puppet)
+
+
 @provokes("unprotected-record")
 def a_plain_message_under_keys() -> Outcome:
     puppet = Puppet(recorded(PLAIN), "client")
     puppet.tell(2)
     puppet.deliver(plain(22, MESSAGES["EncryptedExtensions"]))
+    return played(puppet)
+
+
+@provokes("false-outer-type")
+def a_false_label() -> Outcome:
+    puppet = Puppet(recorded(PLAIN), "client")
+    puppet.tell(2)
+    keys, inner = puppet.write, MESSAGES["EncryptedExtensions"] + b"\x16"
+    assert isinstance(keys, Protection13)
+    header = plain(22, bytes(len(inner) + 16))[:5]
+    nonce = (keys._iv ^ keys.sequence).to_bytes(12, "big")
+    puppet.deliver(header + keys._aead.encrypt(nonce, inner, header))
     return played(puppet)
 
 
@@ -553,7 +586,7 @@ for _message in (m.ServerHello, m.HelloRetryRequest):
         change = in_message(cls, lambda said: replace(said, session_id=b"other"))
         return lie("server", change, RETRY_CLIENT, RETRY_SERVER)
 
-    @provokes("bad-compression-method")
+    @provokes("malformed")
     def a_compression_method(cls: type = _message) -> Outcome:
         change = in_message(cls, lambda said: replace(said, compression_method=1))
         return lie("server", change, RETRY_CLIENT, RETRY_SERVER)
@@ -562,6 +595,22 @@ for _message in (m.ServerHello, m.HelloRetryRequest):
     def a_legacy_version(cls: type = _message) -> Outcome:
         change = in_message(cls, lambda said: replace(said, legacy_version=ProtocolVersion.TLS1_3))
         return lie("server", change, RETRY_CLIENT, RETRY_SERVER)
+
+
+@provokes("bad-compression-method")
+def a_compression_method_in_tls12() -> Outcome:
+    change = in_message(m.ServerHello, lambda said: replace(said, compression_method=1))
+    return lie("server", change, {**TLS12, "groups": (X25519, P256)}, TLS12)
+
+
+@provokes("certificate-on-unoffered-curve")
+def a_key_on_a_curve_that_was_not_offered() -> Outcome:
+    # An honest server shows no such certificate, so the client forgets what it has offered.
+    forgetful = with_extensions(m.ClientHello, x.SUPPORTED_GROUPS((X25519, P256)))
+    both = Pair(client_config(**TLS12, groups=(X25519,), rewrite=forgetful), server_config(**TLS12)).run()
+    told = both.errors["server"]
+    assert isinstance(told, AlertReceived)
+    return Outcome(both.errors["client"], told.description)
 
 
 @provokes("unoffered-key-share")
@@ -651,7 +700,6 @@ _CHANGES: dict[str, Callable[[m.ClientHello], m.ClientHello]] = {
     "one extension less": lambda said: replace(said, extensions=said.extensions.without(E.signature_algorithms_cert)),
     "one extension more": lambda said: replace(said, extensions=said.extensions.with_((0x7777, b""))),
     "another extension": lambda said: replace(said, extensions=said.extensions.with_(x.SUPPORTED_GROUPS((P256,)))),
-    "early data": lambda said: replace(said, extensions=said.extensions.with_(x.EARLY_DATA(True))),
 }
 for _change in _CHANGES.values():
 
@@ -852,10 +900,17 @@ def a_certificate_whose_key_signs_nothing() -> Outcome:
     return lie("server", lambda said: said, {"insecure_skip_verification": True}, {"identities": [identity]})
 
 
-@provokes("bad-public-key")
+@provokes("unreadable-certificate")
 def a_certificate_that_is_none() -> Outcome:
     change = in_message(m.Certificate, lambda said: m.Certificate((m.CertificateEntry(b"not DER"),)))
     return lie("server", change, {"insecure_skip_verification": True})
+
+
+@provokes("wrong-key-usage")
+def a_key_that_may_not_sign() -> Outcome:
+    odd = root().leaf("localhost", 33, usage="key_agreement")
+    identity = Identity.with_signer([der_of(odd)], signing(33), [ECDSA])
+    return lie("server", lambda said: said, {"insecure_skip_verification": True}, {"identities": [identity]})
 
 
 # ALPN, SNI

@@ -73,14 +73,16 @@ class Maker:
     def _sign(self, builder: x509.CertificateBuilder) -> x509.Certificate:
         return builder.sign(self.key, hashes.SHA256(), ecdsa_deterministic=True)
 
-    def leaf(self, name: str, number: int, *, client: bool = False, public: Any = None) -> x509.Certificate:
+    def leaf(
+        self, name: str, number: int, *, client: bool = False, public: Any = None, usage: str = "digital_signature"
+    ) -> x509.Certificate:
         """A certificate for one DNS name; ``public`` is key ``number`` where it isn't given."""
         purpose = ExtendedKeyUsageOID.CLIENT_AUTH if client else ExtendedKeyUsageOID.SERVER_AUTH
         public = key(number).public_key() if public is None else public
         return self._sign(
             self._base(name, public, number)
             .add_extension(x509.BasicConstraints(False, None), True)
-            .add_extension(_usage(digital_signature=True), True)
+            .add_extension(_usage(**{usage: True}), True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), False)
             .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), False)
             .add_extension(x509.ExtendedKeyUsage([purpose]), False)

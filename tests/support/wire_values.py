@@ -96,6 +96,7 @@ FORMS: dict[str, st.SearchStrategy[Any]] = {
     "CERTIFICATE_STATUS": octets(1),
     "SIGNED_CERTIFICATE_TIMESTAMPS": some(octets(1)),
     "MAX_EARLY_DATA_SIZE": u32s,
+    "TLS_FLAGS": st.frozensets(st.integers(0, 99), min_size=1),
 }
 """A strategy for the value of each extension form, by the form's name in ``tlscope.wire.extensions``."""
 

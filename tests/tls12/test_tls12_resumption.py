@@ -418,15 +418,30 @@ def test_a_session_with_it_is_not_resumed_without_it_by_a_client(way: str, lenie
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("then", ["still without", "now with it"])
-def test_a_session_without_it_is_never_kept(way: str, then: str) -> None:
-    # Both remaining cases: there is nothing to resume, so a full handshake follows, and nothing is promised.
+def test_a_session_without_it_is_resumed_without_it_alone(way: str, then: str) -> None:
+    # RFC 7627 sections 5.3 and 5.4: only where the setting does without it, and where both sides still do.
     friends = Friends(way, {**LENIENT, "rewrite": no_ems}, LENIENT)
-    assert friends.session is None
-    assert names(friends.traces[0], "received")[-1:] == ["Finished"]
-    assert "NewSessionTicket" not in names(friends.traces[0], "received")
-    if way == "session ID":
-        assert "0 sessions" in repr(friends.server["session_store"])
-    assert not resumed(friends.meet() if then == "still without" else friends.meet({"rewrite": None}))
+    assert friends.session is not None
+    assert not friends.session.extended_master_secret
+    pair = friends.meet() if then == "still without" else friends.meet({"rewrite": None})
+    assert resumed(pair) is (then == "still without")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_session_without_it_is_forgotten_where_it_is_required(way: str) -> None:
+    friends = Friends(way, {**LENIENT, "rewrite": no_ems}, LENIENT)
+    assert not resumed(friends.meet({"rewrite": None, "require_extended_master_secret": True}))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_session_without_it_is_not_resumed_with_it_by_a_client(way: str) -> None:
+    friends = Friends(way, {**LENIENT, "rewrite": no_ems}, LENIENT)
+
+    def with_ems(hello: Any) -> Any:
+        return replace(hello, extensions=hello.extensions.with_(x.EXTENDED_MASTER_SECRET(True)))
+
+    offering = friends.meet({"rewrite": None}, {"rewrite": hello_of(with_ems, ServerHello)}).run()
+    assert not resumed(offering)
 
 
 def test_an_echo_where_there_was_nothing_to_resume() -> None:

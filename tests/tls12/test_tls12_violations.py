@@ -136,7 +136,7 @@ LIES = [
     Lie("unsolicited-extension", "server", ServerHello, plus(x.ALPN_CHOICE(b"h2"))),
     Lie("unsolicited-extension", "server", ServerHello, plus(x.SESSION_TICKET_PROMISED(True))),
     Lie("unsolicited-extension", "server", ServerHello, plus((E.heartbeat, b"\1"))),
-    Lie("misplaced-extension", "server", ServerHello, plus((E.supported_groups, b"\0\2\0\x1d"))),
+    Lie("misplaced-extension", "server", ServerHello, plus((E.signature_algorithms, b"\0\2\4\3"))),
     Lie("unoffered-alpn", "server", ServerHello, plus(x.ALPN_CHOICE(b"h3")), client={"alpn": ("h2",)}),
     # The server's certificate and key.
     Lie("empty-server-certificate", "server", Certificate, field(chain=())),

@@ -158,6 +158,7 @@ def server(trace: dict[str, Any], sink: Trace) -> ServerConnection:
         cipher_suites=[CipherSuite.TLS_AES_128_GCM_SHA256],
         tickets=Tickets(session(trace, server_identity().fingerprint)),
         tickets_per_handshake=0,
+        middlebox_compatibility=False,
         max_early_data=1024,
         replay_guard=MemoryReplayGuard(),
         ask=frozenset({VerifyPeer}),

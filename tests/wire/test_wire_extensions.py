@@ -33,6 +33,7 @@ PLACES = {
     E.pre_shared_key: "CH SH",
     E.psk_key_exchange_modes: "CH",
     E.early_data: "CH EE NST",
+    E.tls_flags: "NST",
     E.cookie: "CH HRR",
     E.supported_versions: "CH SH HRR",
     E.certificate_authorities: "CH CR",
@@ -137,10 +138,26 @@ def test_an_unknown_extension_survives(kind: int, body: bytes) -> None:
 
 
 @pytest.mark.parametrize("kind", [E.server_name, 0x1234, 0x0A0A])
-def test_an_extension_that_stands_there_twice_is_illegal(kind: int) -> None:
+def test_an_extension_that_stands_there_twice_is_refused(kind: int) -> None:
     twice = Extensions([(kind, b""), (0x4444, b"")]).encode()[2:] + u16(kind) + vec16(b"")
-    with pytest.raises(IllegalValue, match="stands there twice"):
+    with pytest.raises(DecodeError, match="stands there twice") as error:
         Extensions.decode(twice, {})
+    assert not isinstance(error.value, IllegalValue)
+
+
+def test_of_a_known_extension_that_stands_there_twice_one_value_is_illegal() -> None:
+    cookie = Extensions([x.COOKIE(b"crumbs")]).encode()[2:]
+    with pytest.raises(IllegalValue, match="cookie stands there twice"):
+        Extensions.decode(cookie * 2, x.HELLO_RETRY_REQUEST_FORMS)
+
+
+@pytest.mark.parametrize(
+    ("body", "error"), [(b"\x01\x00", IllegalValue), (b"\x02\x01\x00", IllegalValue), (b"\0", DecodeError)]
+)
+def test_flags_take_no_byte_too_many(body: bytes, error: type[Exception]) -> None:
+    with pytest.raises(error, match="tls_flags is malformed") as raised:
+        Extensions.decode(Extensions([(E.tls_flags, body)]).encode()[2:], x.NEW_SESSION_TICKET_FORMS)
+    assert type(raised.value) is error
 
 
 def test_a_malformed_extension_is_named() -> None:
@@ -177,7 +194,7 @@ def test_an_illegal_value_in_an_extension_stays_illegal() -> None:
         pytest.param("PSK_KEY_EXCHANGE_MODES", vec8(b""), id="psk_key_exchange_modes: empty"),
         pytest.param("PRE_SHARED_KEYS", vec16(b"") + vec16(b""), id="pre_shared_key: empty"),
         pytest.param(
-            "PRE_SHARED_KEYS", vec16(vec16(b"a") + bytes(4)) + vec16(vec8(bytes(31))), id="pre_shared_key: short binder"
+            "PRE_SHARED_KEYS", vec16(vec16(b"a") + bytes(4)) + vec16(vec8(b"")), id="pre_shared_key: empty binder"
         ),
         pytest.param(
             "PRE_SHARED_KEYS",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from .. import trace as t
 from .. import violations
 from ..errors import CertificateRejected, PeerViolation, TLSError
 from ..trust.distinguished_name import describe_name
-from ..trust.peer_key import PeerKey
+from ..trust.peer_key import PeerKey, UnreadableCertificate, WrongKeyUsage
 from ..wire import extensions as x
 from ..wire.extensions import Extensions
 from ..wire.handshake import Certificate, CertificateEntry, CertificateRequest, CertificateVerify
@@ -74,6 +74,15 @@ def choose_server_identity(
             raise PeerViolation(violations.UNKNOWN_SNI, asked=hs.server_name, served=", ".join(served) or "none")
     hs.shown = yield from hs.decide(decision)
     return hs.shown
+
+
+def used_server_name(hs: Handshake) -> bool:
+    """Whether the name that the client asks for had a part in the choice of the certificate (RFC 6066 section 3)."""
+    name, config = hs.server_name, cast("ServerConfig", hs.config)
+    if name is None:
+        return False
+    by_application = config.choose_identity is not None or ChooseServerIdentity in config.ask
+    return by_application or any(one.serves(name) for one in config.identities)
 
 
 def choose_client_identity(
@@ -179,7 +188,11 @@ def judge(
             _trace_verdict(hs, verifier, whose, name, None, chain, reason=problem.reason.sentence())
         raise
     try:
-        key = PeerKey.of(verified) if verified is not None else PeerKey.from_certificate(chain[0])
+        key = PeerKey.of(verified) if verified is not None else PeerKey.from_certificate(chain[0], key_usage)
+    except UnreadableCertificate as problem:
+        raise PeerViolation(violations.UNREADABLE_CERTIFICATE, problem=problem) from None
+    except WrongKeyUsage:
+        raise PeerViolation(violations.KEY_USAGE, needed=key_usage) from None
     except ValueError as problem:
         raise PeerViolation(violations.BAD_PUBLIC_KEY, problem=problem) from None
     _trace_verdict(hs, verifier, whose, name, verified, chain)
@@ -273,7 +286,8 @@ def named_authorities(config: ServerConfig) -> tuple[bytes, ...]:
 def request_extensions(config: ServerConfig) -> Extensions:
     """What a CertificateRequest says: algorithms, and the CAs that the server trusts (section 4.3.2)."""
     items: list[tuple[int, bytes]] = [
-        x.SIGNATURE_ALGORITHMS(tuple(config.signature_schemes_13)),
+        # The list can't be empty; the schemes of TLS 1.2 may stand in it, and sign nothing here (section 4.2.3).
+        x.SIGNATURE_ALGORITHMS(config.signature_schemes_13 or tuple(config.signature_schemes)),
         x.SIGNATURE_ALGORITHMS_CERT(tuple(config.certificate_signature_schemes)),
     ]
     if config.certificate_compression:

@@ -134,7 +134,7 @@ def read_server_hello(hs: Handshake, config: ClientConfig, offer: Offer, hello: 
     if suite is None or suite.is_tls13 or suite.name not in offer.hello.cipher_suites:
         raise PeerViolation(violations.UNOFFERED_CIPHER_SUITE, received=hello.cipher_suite)
     renegotiation = answers.get(x.RENEGOTIATION_INFO)
-    if renegotiation is None:
+    if renegotiation is None and config.require_secure_renegotiation:
         raise PeerViolation(violations.NO_SECURE_RENEGOTIATION)
     if renegotiation:
         raise PeerViolation(violations.BAD_RENEGOTIATION_INFO)
@@ -198,6 +198,9 @@ def judge_server(
     peer = yield from authenticate.judge(hs, config.verifier, message.chain, staple, key_usage=usage)
     if not authenticate.key_fits_suite(peer.key.kind, agreed.suite):
         raise PeerViolation(violations.CERTIFICATE_DOES_NOT_FIT_SUITE, suite=agreed.suite.name, key=str(peer.key))
+    if peer.key.kind.startswith("ec:") and peer.key.kind[3:] not in [group.name for group in config.groups_12]:
+        # RFC 8422 section 5.1: supported_groups says which curves this side can check signatures on, too.
+        raise PeerViolation(violations.CERTIFICATE_ON_UNOFFERED_CURVE, key=str(peer.key))
     return peer
 
 
@@ -307,7 +310,7 @@ def resumed_session(offer: Offer, hello: ServerHello, agreed: Agreed) -> Session
         raise PeerViolation(violations.BAD_SESSION_ID_ECHO)
     if session.cipher_suite != agreed.suite.name:
         raise PeerViolation(violations.RESUMED_WITH_OTHER_PARAMETERS, field="cipher suite")
-    if not agreed.extended:
+    if agreed.extended is not session.extended_master_secret:
         raise PeerViolation(violations.CHANGED_EXTENDED_MASTER_SECRET)
     return session
 
@@ -336,7 +339,7 @@ def resume(hs: Handshake, config: ClientConfig, session: Session, agreed: Agreed
         resumed=True,
     )
     keep_session(hs, config, facts, master, agreed, ticket, created_at=session.created_at)
-    return Established(facts, master, tls_unique=first_finished)
+    return Established(facts, master, binds=agreed.extended, tls_unique=first_finished)
 
 
 def keep_session(
@@ -348,9 +351,13 @@ def keep_session(
     ticket: tls12.NewSessionTicket | None,
     created_at: float | None = None,
 ) -> None:
-    """Put the session into the cache, under its new ticket or its ID; only one with the extended master secret."""
+    """Put the session into the cache, under its new ticket or its ID.
+
+    One without the extended master secret should not be resumed (RFC 7627 section 5.4); where the setting does without
+    that, it is.
+    """
     named = ticket.ticket if ticket is not None else b""
-    if config.sessions is None or not agreed.extended or hs.server_name is None:
+    if config.sessions is None or hs.server_name is None:
         return
     if not named and not (agreed.session_id and not facts.resumed):
         return
@@ -369,6 +376,7 @@ def keep_session(
         peer_signature_scheme=facts.peer_signature_scheme,
         group=facts.group,
         identity=facts.identity.fingerprint if facts.identity is not None else "",
+        extended_master_secret=agreed.extended,
         ticket=named,
         session_id=b"" if named else agreed.session_id,
     )

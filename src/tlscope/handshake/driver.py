@@ -164,8 +164,15 @@ class Handshake:
     def send(self, message: M, *, beside: bool = False) -> M:
         """Queue a message and append it to the transcript; what was sent is returned, after ``config.rewrite``.
 
-        ``beside`` is for what may be said at any time after the handshake and belongs to no transcript.
+        ``beside`` is for what may be said at any time after the handshake and belongs to no transcript. Raises
+        ``PeerViolation`` where the peer has said more than the message that is answered here.
         """
+        if self.reassembly.pending and self.reassembly.in_handshake:
+            raise PeerViolation(
+                violations.EXCESS_HANDSHAKE_DATA,
+                pending=self.reassembly.pending,
+                message=message_name(self.message[0]) if self.message else "ChangeCipherSpec",
+            )
         if self.config.rewrite is not None:
             message = self.config.rewrite(message)
         raw = message.encode()

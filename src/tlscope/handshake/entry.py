@@ -62,8 +62,6 @@ def server_handshake(hs: Handshake, config: ServerConfig) -> Flow[Established]:
 
 def choose_version(hs: Handshake, config: ServerConfig, hello: ClientHello) -> ProtocolVersion:
     """The newest common version (RFC 8446 section 4.2.1)."""
-    if hello.legacy_version < ProtocolVersion.SSL3:
-        raise PeerViolation(violations.BAD_RECORD_VERSION, received=hello.legacy_version)
     offered = hello.extensions.get(x.SUPPORTED_VERSIONS)
     if offered is None:
         # A client without supported_versions speaks at most what legacy_version says, and never TLS 1.3.

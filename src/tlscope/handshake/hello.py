@@ -61,11 +61,18 @@ def make_offer(hs: Handshake, config: ClientConfig) -> Offer:
     if config.grease:
         add_grease(hello, randomness)
     psks = psks_to_offer(hs, config, session) if offers_13 else ()
-    early = bool(config.early_data and psks and psks[0].session is not None and psks[0].session.max_early_data)
+    early = bool(config.early_data and psks and may_carry_early_data(config, psks[0].session))
     if early:
         hello.extensions = hello.extensions.with_(x.EARLY_DATA(True))
     with_psks(hello, psks, hs.before)
     return Offer(hello, key_pairs, session=session, psks=psks, offers_early_data=early)
+
+
+def may_carry_early_data(config: ClientConfig, session: Session | None) -> bool:
+    """Whether early data can go with this session: it speaks the session's application protocol (section 4.2.10)."""
+    if session is None or not session.max_early_data:
+        return False
+    return session.alpn is None or session.alpn in config.alpn
 
 
 def find_session(hs: Handshake, config: ClientConfig) -> Session | None:
@@ -74,6 +81,8 @@ def find_session(hs: Handshake, config: ClientConfig) -> Session | None:
         return None
     session = config.sessions.find(hs.server_name, config.clock().timestamp())
     if session is None or session.version not in config.versions or session.cipher_suite not in config.cipher_suites:
+        return None
+    if session.version is TLS1_2 and config.require_extended_master_secret and not session.extended_master_secret:
         return None
     if session.identity and all(one.fingerprint != session.identity for one in config.identities):
         return None  # it belongs to somebody else than this configuration
@@ -153,7 +162,8 @@ def check_server_hello(offer: Offer, hello: ServerHello) -> Suite:
     if hello.session_id != offer.hello.session_id:
         raise PeerViolation(violations.BAD_SESSION_ID_ECHO)
     if hello.compression_method != 0:
-        raise PeerViolation(violations.BAD_COMPRESSION_METHOD, received=hello.compression_method)
+        problem = f"its legacy_compression_method is {hello.compression_method} and must be 0"
+        raise PeerViolation(violations.MALFORMED, message=name, problem=problem)
     suite = SUITES.get(hello.cipher_suite)
     if hello.cipher_suite not in offer.hello.cipher_suites or suite is None or not suite.is_tls13:
         raise PeerViolation(violations.UNOFFERED_CIPHER_SUITE, received=hello.cipher_suite)
@@ -222,8 +232,6 @@ def check_retried_hello(first: ClientHello, second: ClientHello) -> None:
     for kind in {**before, **after}:
         if before.get(kind) != after.get(kind):
             raise PeerViolation(violations.CHANGED_CLIENT_HELLO, field=f"the extension {ExtensionType.of(kind)}")
-    if ExtensionType.early_data in second.extensions:
-        raise PeerViolation(violations.CHANGED_CLIENT_HELLO, field="the extension early_data, which must be gone")
 
 
 def required(message: str, extensions: Extensions, form: x.ExtensionForm[Any]) -> Any:

@@ -62,12 +62,17 @@ def cipher_suite(
 
 
 def group(
-    offered: Sequence[NamedGroup], shared: Iterable[NamedGroup], configured: Sequence[NamedGroup]
+    offered: Sequence[NamedGroup],
+    shared: Iterable[NamedGroup],
+    configured: Sequence[NamedGroup],
+    *,
+    first_choice: bool = False,
 ) -> Chosen[NamedGroup]:
     """The group for the key exchange. ``shared`` are those that the client has sent a key share for.
 
     A hybrid that both sides speak is worth a HelloRetryRequest, because it is what protects against quantum computers;
-    among the others a group with a share is better than one without, because it saves a round trip.
+    among the others a group with a share is better than one without, because it saves a round trip. With
+    ``first_choice`` the order of ``configured`` decides alone.
     """
     common = [candidate for candidate in configured if candidate in offered]
     if not common:
@@ -82,6 +87,8 @@ def group(
     shared = set(shared)
     if GROUPS[common[0]].is_hybrid:
         return Chosen(common[0], "it is the server's first choice among the common ones, and resists quantum computers")
+    if first_choice:
+        return Chosen(common[0], "it is the server's first choice among the common ones")
     for candidate in common:
         if candidate in shared:
             return Chosen(candidate, "it is the server's first choice among those with a key share")

@@ -188,8 +188,9 @@ def _open_ticket(hs: Handshake, config: ServerConfig, offered: PskIdentity, suit
         raise TicketRejected(f"it is of {session.version}")
     if not session.is_fresh(now):
         raise TicketRejected("it has expired")
-    if SUITES[session.cipher_suite].hash is not suite.hash:
-        raise TicketRejected(f"it was made with {session.cipher_suite}, whose hash is not that of {suite.name}")
+    if session.cipher_suite != suite.name:
+        # Section 4.2.11 asks for the same hash only; a session that keeps its suite can never be weaker than it was.
+        raise TicketRejected(f"it was made with {session.cipher_suite}, and this handshake uses {suite.name}")
     if session.server_name != hs.server_name:
         raise TicketRejected(f"it was made for {session.server_name or 'no name'}")
     claimed = ((offered.obfuscated_ticket_age - session.age_add) % (1 << 32)) / 1000

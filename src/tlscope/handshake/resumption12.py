@@ -56,8 +56,10 @@ def find_session(hs: Handshake, config: ServerConfig, hello: ClientHello, *, ext
         else:
             return None
         session = decode_session(sealed)
-        if session.version is TLS1_2 and not extended:
+        if session.version is TLS1_2 and session.extended_master_secret and not extended:
             raise PeerViolation(violations.CHANGED_EXTENDED_MASTER_SECRET)
+        if extended and not session.extended_master_secret:
+            raise TicketRejected("it was made without the extended master secret, which the client offers now")
         identity = _check(hs, config, hello, session, now)
         peer = yield from judge_again(hs, config, session)
     except TicketRejected as reason:
@@ -105,7 +107,13 @@ def judge_again(hs: Handshake, config: ServerConfig, session: Session) -> Flow[V
 
 
 def _session(
-    config: ServerConfig, facts: ConnectionFacts, master: MasterSecret12, lifetime: int, created_at: float | None
+    config: ServerConfig,
+    facts: ConnectionFacts,
+    master: MasterSecret12,
+    lifetime: int,
+    created_at: float | None,
+    *,
+    extended: bool,
 ) -> Session:
     now = config.clock().timestamp()
     created = now if created_at is None else created_at
@@ -123,23 +131,31 @@ def _session(
         peer_signature_scheme=facts.peer_signature_scheme,
         group=facts.group,
         identity=facts.identity.fingerprint if facts.identity is not None else "",
+        extended_master_secret=extended,
     )
 
 
 def new_ticket(
-    config: ServerConfig, facts: ConnectionFacts, master: MasterSecret12, created_at: float | None = None
+    config: ServerConfig,
+    facts: ConnectionFacts,
+    master: MasterSecret12,
+    created_at: float | None = None,
+    *,
+    extended: bool = True,
 ) -> tls12.NewSessionTicket:
     """A ticket with the session sealed in it; an empty one where it would not fit (RFC 5077 section 3.3)."""
     assert config.tickets is not None  # noqa: S101 - none is promised otherwise
-    session = _session(config, facts, master, config.tickets.lifetime, created_at)
+    session = _session(config, facts, master, config.tickets.lifetime, created_at, extended=extended)
     ticket = config.tickets.seal(session.encode(), session.issued_at)
     if len(ticket) > 0xFFFF or not session.lifetime:
         return tls12.NewSessionTicket(0, b"")
     return tls12.NewSessionTicket(session.lifetime, ticket)
 
 
-def new_session_id(config: ServerConfig, facts: ConnectionFacts, master: MasterSecret12, name: bytes) -> None:
+def new_session_id(
+    config: ServerConfig, facts: ConnectionFacts, master: MasterSecret12, name: bytes, *, extended: bool = True
+) -> None:
     """Keep the session under the session ID that the ServerHello named."""
     assert config.session_store is not None  # noqa: S101 - none is named otherwise
-    session = _session(config, facts, master, 3600, None)
+    session = _session(config, facts, master, 3600, None, extended=extended)
     config.session_store.put(name, session.encode(), session.expires_at())

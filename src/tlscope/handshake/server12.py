@@ -110,9 +110,9 @@ def server_handshake_12(hs: Handshake, config: ServerConfig, hello: ClientHello)
         client_certificate_requested=config.client_auth is not ClientAuth.NONE,
     )
     if choices.ticket_promised:
-        hs.send(new_ticket(config, facts, master))
+        hs.send(new_ticket(config, facts, master, extended=choices.extended))
     if choices.session_id:
-        new_session_id(config, facts, master, choices.session_id)
+        new_session_id(config, facts, master, choices.session_id, extended=choices.extended)
     write_12(hs, choices.suite, keys)
     hs.send(Finished(master.finished("server", hs.hash_so_far)))
     return Established(facts, master, binds=choices.extended, tls_unique=first_finished)
@@ -129,7 +129,7 @@ def check_client_hello(config: ServerConfig, hello: ClientHello) -> bool:
     renegotiation = ext.get(x.RENEGOTIATION_INFO)
     if renegotiation:
         raise PeerViolation(violations.BAD_RENEGOTIATION_INFO)
-    if renegotiation is None and CipherSuite.TLS_EMPTY_RENEGOTIATION_INFO_SCSV not in hello.cipher_suites:
+    if not knows_renegotiation_info(hello) and config.require_secure_renegotiation:
         raise PeerViolation(violations.NO_SECURE_RENEGOTIATION)
     if b"\0" not in (ext.get(x.EC_POINT_FORMATS) or b"\0"):
         raise PeerViolation(violations.NO_UNCOMPRESSED_POINTS)
@@ -139,13 +139,19 @@ def check_client_hello(config: ServerConfig, hello: ClientHello) -> bool:
     return extended
 
 
+def knows_renegotiation_info(hello: ClientHello) -> bool:
+    """Whether the client says that it knows RFC 5746, in one of the two ways (section 3.4)."""
+    signal = CipherSuite.TLS_EMPTY_RENEGOTIATION_INFO_SCSV
+    return ExtensionType.renegotiation_info in hello.extensions or signal in hello.cipher_suites
+
+
 def choose(hs: Handshake, config: ServerConfig, hello: ClientHello, extended: bool) -> Flow[Choices]:
     """Certificate, cipher suite, group, signature scheme and application protocol (RFC 5246 section 7.4.1)."""
     ext = hello.extensions
     schemes = ext.get(x.SIGNATURE_ALGORITHMS) or ()
     usable = tuple(scheme for scheme in config.signing_schemes_12 if scheme in schemes)
-    # RFC 8422 section 4: a client that names no group can do them all, which in practice is P-256.
-    groups = ext.get(x.SUPPORTED_GROUPS) or (NamedGroup.secp256r1,)
+    # RFC 8422 section 4 lets a server guess where a client names no group; such a client mostly has no ECDHE at all.
+    groups = ext.get(x.SUPPORTED_GROUPS) or ()
     group = next((one for one in config.groups_12 if one in groups), None)
 
     try:
@@ -183,7 +189,9 @@ def choose(hs: Handshake, config: ServerConfig, hello: ClientHello, extended: bo
             config.suites_12,
             "RFC 5246 section 7.4.7.1",
         )
-    ticket = extended and config.tickets is not None and ext.get(x.SESSION_TICKET) is not None
+    # RFC 7627 section 5.4: a session without the extended master secret should not be resumed; a server whose setting does
+    # without it does that too.
+    ticket = config.tickets is not None and ext.get(x.SESSION_TICKET) is not None
     return Choices(
         identity,
         suite.value,
@@ -193,8 +201,7 @@ def choose(hs: Handshake, config: ServerConfig, hello: ClientHello, extended: bo
         extended,
         hello.legacy_version,
         server_random(config),
-        # RFC 7627 section 5.3: a session without the extended master secret is never resumed, so it is not kept either.
-        config.randomness.bytes(32) if config.session_store is not None and extended and not ticket else b"",
+        config.randomness.bytes(32) if config.session_store is not None and not ticket else b"",
         ticket,
     )
 
@@ -284,8 +291,8 @@ def server_random(config: ServerConfig) -> bytes:
 def say_hello(hs: Handshake, choices: Choices, hello: ClientHello, *, resumed: bool = False) -> None:
     """ServerHello, with answers to what the client offered and nothing else (RFC 5246 section 7.4.1.4)."""
     offered = hello.extensions
-    items = [x.RENEGOTIATION_INFO(b"")]
-    if not resumed and hs.server_name is not None and choices.identity.serves(hs.server_name):
+    items = [x.RENEGOTIATION_INFO(b"")] if knows_renegotiation_info(hello) else []
+    if not resumed and authenticate.used_server_name(hs):
         items.append(x.SERVER_NAME_ACKNOWLEDGED(True))
     if choices.extended:
         items.append(x.EXTENDED_MASTER_SECRET(True))
@@ -373,7 +380,7 @@ def resume(hs: Handshake, config: ServerConfig, hello: ClientHello, resumable: R
         session.group,
         None,
         alpn,
-        True,
+        session.extended_master_secret,
         hello.legacy_version,
         server_random(config),
         # RFC 5077 section 3.4: the client knows by the echo of its session ID that the ticket was accepted.
@@ -396,7 +403,7 @@ def resume(hs: Handshake, config: ServerConfig, hello: ClientHello, resumable: R
         resumed=True,
     )
     if choices.ticket_promised:
-        hs.send(new_ticket(config, facts, master, created_at=session.created_at))
+        hs.send(new_ticket(config, facts, master, session.created_at, extended=choices.extended))
     keys = master.keys()
     write_12(hs, suite, keys)
     first_finished = master.finished("server", hs.hash_so_far)
@@ -404,4 +411,4 @@ def resume(hs: Handshake, config: ServerConfig, hello: ClientHello, resumable: R
     yield from hs.expect(ChangeCipherSpec)
     read_12(hs, suite, keys)
     check_finished_12(hs, master, "client", (yield from hs.expect(Finished)))
-    return Established(facts, master, tls_unique=first_finished)
+    return Established(facts, master, binds=choices.extended, tls_unique=first_finished)

@@ -59,7 +59,7 @@ def server_handshake_13(hs: Handshake, config: ServerConfig, hello: ClientHello)
 
     retried = (group is not None and group not in shared_groups(hello)) or config.hello_retry_cookie
     if retried:
-        hello = yield from hear_second_hello(hs, config, hello, suite, group)
+        hello = yield from hear_second_hello(hs, config, hello, suite, group, selected)
         selected = yield from select_psk(hs, config, hello, suite)
 
     hs.records.is_tls13 = True
@@ -190,14 +190,19 @@ def choose_group(
         return None
     required("ClientHello", hello.extensions, x.KEY_SHARES)
     offered = hello.extensions.get(x.SUPPORTED_GROUPS) or ()
-    group = negotiate.group(offered, shared_groups(hello), config.groups)
+    group = negotiate.group(offered, shared_groups(hello), config.groups, first_choice=config.insist_on_group_order)
     if hs.sink is not None:
         hs.note("group", group.value, group.why, offered, config.groups, "RFC 8446 section 4.1.1")
     return group.value
 
 
 def hear_second_hello(
-    hs: Handshake, config: ServerConfig, first: ClientHello, suite: Suite, group: NamedGroup | None
+    hs: Handshake,
+    config: ServerConfig,
+    first: ClientHello,
+    suite: Suite,
+    group: NamedGroup | None,
+    selected: Selected | None,
 ) -> Flow[ClientHello]:
     """HelloRetryRequest, and the ClientHello that answers it (section 4.1.4)."""
     if ExtensionType.early_data in first.extensions:
@@ -206,6 +211,8 @@ def hear_second_hello(
     second = yield from hs.expect(ClientHello)
     hs.records.skip_budget = 0
     check_second_hello(first, second, group, cookie)
+    if selected is not None:
+        required("the second ClientHello", second.extensions, x.PRE_SHARED_KEYS)  # section 4.1.2: a good PSK must stay
     return second
 
 
@@ -282,8 +289,8 @@ def answer_hello(
 
 
 def compatibility_change_cipher_spec(hs: Handshake, hello: ClientHello, *, already: bool = False) -> None:
-    """After its first message a server answers a client's session ID with a ChangeCipherSpec (appendix D.4)."""
-    if hello.session_id and hs.config.middlebox_compatibility and not already:
+    """After its first message a server sends a ChangeCipherSpec: it must where the client has a session ID (D.4)."""
+    if hs.config.middlebox_compatibility and not already:
         hs.send_change_cipher_spec()
 
 
@@ -327,7 +334,7 @@ def encrypted_extensions(
     """The answers to the client's extensions that need no key to be chosen (section 4.3.1)."""
     items: list[tuple[int, bytes]] = []
     # RFC 6066 section 3: a server that resumes a session says nothing about the name.
-    if not resumed and hs.server_name is not None and any(one.serves(hs.server_name) for one in config.identities):
+    if not resumed and authenticate.used_server_name(hs):
         items.append(x.SERVER_NAME_ACKNOWLEDGED(True))
     if alpn is not None:
         items.append(x.ALPN_CHOICE(alpn))

@@ -7,6 +7,7 @@ content at a time, because each may change the keys for the next one.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NoReturn
 
 from .. import violations
 from ..errors import PeerViolation
@@ -34,6 +35,7 @@ class RecordLayer:
         "_sequence_in",
         "_sequence_out",
         "_source",
+        "inside_message",
         "is_tls13",
         "max_fragment",
         "on_record",
@@ -59,6 +61,8 @@ class RecordLayer:
         """What unprotected records claim; 0x0301 until a version is agreed (section 5.1)."""
         self.skip_budget = 0
         """Bytes of records that may fail to open and are then passed over: early data that was refused (section 4.2.10)."""
+        self.inside_message = False
+        """Whether a handshake message has begun and not ended: nothing may come between, not even what is passed over."""
         self.on_record: OnRecord | None = None
         self._source: bytes = b""
         self._position = 0
@@ -146,7 +150,12 @@ class RecordLayer:
                 violations.UNEXPECTED_RECORD, received=ContentType(kind), when="which TLS does not have"
             )
         read = self.read
-        limit = MAX_PLAINTEXT if read is None or (self.is_tls13 and kind != _DATA) else read.max_fragment
+        unprotected = read is None or (self.is_tls13 and kind != _DATA)
+        if not unprotected and header[2] != 3:
+            # Both versions write 0x0303 once they have keys. RFC 8446 section 5.1 lets it be ignored; Go and BoringSSL
+            # don't either, and no peer writes anything else.
+            raise PeerViolation(violations.BAD_RECORD_VERSION, received=header[1:3].hex())
+        limit = MAX_PLAINTEXT if unprotected or read is None else read.max_fragment
         # While refused early data is passed over, its records may be longer than an unprotected one (section 4.2.10).
         if length > limit + (256 if self.skip_budget else 0):
             raise PeerViolation(violations.RECORD_TOO_LONG, length=length, limit=limit)
@@ -154,7 +163,7 @@ class RecordLayer:
     def _open(self, header: bytes, kind: int, fragment: bytes) -> tuple[int, bytes] | None:
         read, inside, limit = self.read, len(fragment), MAX_PLAINTEXT
         if read is None:
-            if kind == _DATA and self.skip_budget:
+            if kind == _DATA and self.skip_budget and not self.inside_message:
                 self._skip(len(fragment))
                 return None
             sequence, epoch, content = self._sequence_in, "plaintext", fragment
@@ -163,7 +172,7 @@ class RecordLayer:
             # Section 5: a ChangeCipherSpec for middleboxes stays unprotected. Section 6.2: so does the alert of a peer
             # that failed before it had keys, which only the first record under the handshake keys can be.
             if kind != _CCS and not (kind == _ALERT and read.epoch == "handshake" and read.sequence == 0):
-                raise PeerViolation(violations.UNPROTECTED_RECORD, received=ContentType(kind))
+                self._refuse_unprotected(read, header, kind, fragment)
             sequence, epoch, content = 0, "plaintext", fragment
         else:
             sequence, epoch = read.sequence, read.epoch
@@ -187,6 +196,14 @@ class RecordLayer:
         if self.on_record is not None:
             self.on_record("received", kind, epoch, sequence, len(content), header + fragment)
         return kind, content
+
+    def _refuse_unprotected(self, read: Direction, header: bytes, kind: int, fragment: bytes) -> NoReturn:
+        """A record that is not of the one type that protected records claim: unprotected, or with a false label."""
+        try:
+            read.open(header, fragment)
+        except (InvalidTag, UnsupportedRecord):
+            raise PeerViolation(violations.UNPROTECTED_RECORD, received=ContentType(kind)) from None
+        raise PeerViolation(violations.FALSE_OUTER_TYPE, received=ContentType(kind))
 
     def _skip(self, length: int) -> None:
         self.skip_budget -= length

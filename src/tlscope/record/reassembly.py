@@ -25,6 +25,11 @@ class Reassembly:
         self.pending = 0
         """Bytes that are there and belong to no message yet given."""
 
+    @property
+    def in_handshake(self) -> bool:
+        """Whether ``relax`` has not been called yet."""
+        return self._max_total is not None
+
     def relax(self) -> None:
         """The peer is authenticated as far as it will be: no bound on the sum from now on, still one on each message."""
         self._max_total = None

@@ -10,11 +10,20 @@ from ..crypto import signatures
 from ..crypto.key_transport import rsa_encrypt
 from ..wire.codepoints import SignatureScheme
 from .identity import RSASSA_PSS
+from .rules import KEY_USAGES
 
 if TYPE_CHECKING:
     from .verify import VerifiedPeer
 
-__all__ = ["PeerKey"]
+__all__ = ["PeerKey", "UnreadableCertificate", "WrongKeyUsage"]
+
+
+class UnreadableCertificate(ValueError):
+    """What the peer calls a certificate is none."""
+
+
+class WrongKeyUsage(ValueError):
+    """The certificate's keyUsage does not let its key do what it is needed for."""
 
 
 class PeerKey:
@@ -31,15 +40,26 @@ class PeerKey:
             raise ValueError(f"no signature scheme of TLS uses a key of type {type(key).__name__}")
 
     @classmethod
-    def from_certificate(cls, certificate: x509.Certificate | bytes) -> PeerKey:
-        """The key of a certificate, parsed or DER. Raises ``ValueError`` for one that can't be read or used."""
+    def from_certificate(cls, certificate: x509.Certificate | bytes, key_usage: str = "") -> PeerKey:
+        """The key of a certificate, parsed or DER, that nobody verifies.
+
+        ``key_usage`` is the bit that a keyUsage must have, if there is one. Raises ``ValueError`` for a key that can't
+        be used: ``UnreadableCertificate`` where the certificate is at fault, ``WrongKeyUsage`` where the bit is missing.
+        """
         try:
             if isinstance(certificate, bytes):
                 certificate = x509.load_der_x509_certificate(certificate)
             pss_only = certificate.public_key_algorithm_oid == RSASSA_PSS
-            key = certificate.public_key()
+            extensions = certificate.extensions if key_usage else ()
         except Exception as problem:  # unknown algorithms have errors of their own, all mean the same here
+            raise UnreadableCertificate(str(problem) or type(problem).__name__) from problem
+        try:
+            key = certificate.public_key()
+        except Exception as problem:
             raise ValueError(str(problem) or type(problem).__name__) from problem
+        for extension in extensions:
+            if isinstance(extension.value, x509.KeyUsage) and not getattr(extension.value, KEY_USAGES[key_usage]):
+                raise WrongKeyUsage(key_usage)
         return cls(key, pss_only=pss_only)
 
     @classmethod

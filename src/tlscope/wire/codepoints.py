@@ -222,6 +222,7 @@ class ExtensionType(CodePoint):
     signature_algorithms_cert = 50
     key_share = 51
     quic_transport_parameters = 57
+    tls_flags = 62
     encrypted_client_hello = 0xFE0D
     renegotiation_info = 0xFF01
 

@@ -95,15 +95,17 @@ class Extensions:
             position = start + (body[position + 2] << 8 | body[position + 3])
             if position > end:
                 raise DecodeError(f"its extension {ExtensionType.of(kind)} is longer than what is left")
-            if kind in raw:
-                raise IllegalValue(f"the extension {ExtensionType.of(kind)} stands there twice")
-            data = raw[kind] = body[start:position]
             form = forms.get(kind)
+            if kind in raw:
+                # Of an extension that has no meaning here, all that can be said is that the list is malformed.
+                problem = DecodeError if form is None else IllegalValue
+                raise problem(f"the extension {ExtensionType.of(kind)} stands there twice")
+            data = raw[kind] = body[start:position]
             if form is not None:
                 try:
                     values[kind] = form.read(data)
-                except DecodeError as problem:
-                    raise type(problem)(f"its extension {form.type} is malformed: {problem}") from None
+                except DecodeError as error:
+                    raise type(error)(f"its extension {form.type} is malformed: {error}") from None
         return extensions
 
     def get(self, form: ExtensionForm[T]) -> T | None:
@@ -185,7 +187,11 @@ class PskIdentity:
 
 @dataclass(frozen=True, slots=True)
 class OfferedPsks:
-    """The client's pre_shared_key: identities and, in the same order, their binders (32 to 255 bytes each)."""
+    """The client's pre_shared_key: identities and, in the same order, their binders.
+
+    A binder has 32 to 255 bytes; a shorter one is wrong as any other is when it is checked, and where a server goes back
+    to TLS 1.2 it is not.
+    """
 
     identities: tuple[PskIdentity, ...]
     binders: tuple[bytes, ...]
@@ -194,7 +200,7 @@ class OfferedPsks:
     def decode(cls, reader: Reader) -> OfferedPsks:
         """Read both lists."""
         identities = reader.each(reader.vec16(7), lambda r: PskIdentity(r.vec16(1), r.u32()))
-        binders = reader.each(reader.vec16(33), lambda r: r.vec8(32))
+        binders = reader.each(reader.vec16(2), lambda r: r.vec8(1))
         if len(binders) != len(identities):
             raise IllegalValue(f"{len(identities)} identities come with {len(binders)} binders")
         return cls(identities, binders)
@@ -276,6 +282,21 @@ def _key_shares(reader: Reader) -> tuple[KeyShareEntry, ...]:
 
 def _distinguished_names(reader: Reader) -> tuple[bytes, ...]:
     return reader.each(reader.vec16(3), lambda r: r.vec16(1))
+
+
+def _flags(reader: Reader) -> frozenset[int]:
+    """Numbers of the bits that are set, counted from the lowest of the first byte; no byte more than that takes."""
+    body = reader.vec8(1)
+    if not body[-1]:
+        raise IllegalValue("its last byte is zero, which must be left out")
+    return frozenset(8 * place + bit for place, byte in enumerate(body) for bit in range(8) if byte >> bit & 1)
+
+
+def _write_flags(flags: frozenset[int]) -> bytes:
+    body = bytearray(max(flags) // 8 + 1)
+    for flag in flags:
+        body[flag // 8] |= 1 << flag % 8
+    return vec8(bytes(body))
 
 
 def _padding(reader: Reader) -> int:
@@ -394,6 +415,8 @@ SIGNED_CERTIFICATE_TIMESTAMPS: ExtensionForm[tuple[bytes, ...]] = ExtensionForm(
 )
 MAX_EARLY_DATA_SIZE: ExtensionForm[int] = ExtensionForm(E_.early_data, Reader.u32, u32)
 
+TLS_FLAGS: ExtensionForm[frozenset[int]] = ExtensionForm(E_.tls_flags, _flags, _write_flags)
+
 
 def _table(*forms: ExtensionForm[Any]) -> Mapping[int, ExtensionForm[Any]]:
     return {int(form.type): form for form in forms}
@@ -435,6 +458,7 @@ SERVER_HELLO_12_FORMS = _table(
     SERVER_NAME_ACKNOWLEDGED,
     MAX_FRAGMENT_LENGTH,
     STATUS_PROMISED,
+    SUPPORTED_GROUPS,
     EC_POINT_FORMATS,
     ALPN_CHOICE,
     SIGNED_CERTIFICATE_TIMESTAMPS,
@@ -443,7 +467,7 @@ SERVER_HELLO_12_FORMS = _table(
     SESSION_TICKET_PROMISED,
     RENEGOTIATION_INFO,
 )
-"""What may stand in a ServerHello of TLS 1.2."""
+"""What may stand in a ServerHello of TLS 1.2. RFC 8422 section 5.2 has no supported_groups there, and some servers do."""
 
 SERVER_HELLO_FORMS = {**SERVER_HELLO_12_FORMS, **SERVER_HELLO_13_FORMS}
 
@@ -476,5 +500,5 @@ CERTIFICATE_REQUEST_FORMS = _table(
 CERTIFICATE_ENTRY_FORMS = _table(CERTIFICATE_STATUS, SIGNED_CERTIFICATE_TIMESTAMPS)
 """RFC 8446 section 4.2's table, column CT."""
 
-NEW_SESSION_TICKET_FORMS = _table(MAX_EARLY_DATA_SIZE)
-"""RFC 8446 section 4.6.1."""
+NEW_SESSION_TICKET_FORMS = _table(MAX_EARLY_DATA_SIZE, TLS_FLAGS)
+"""RFC 8446 section 4.6.1, and the flags of draft-ietf-tls-tlsflags, none of which means anything here yet."""
