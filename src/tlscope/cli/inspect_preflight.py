@@ -148,7 +148,7 @@ def remarks(client: SideFiles, server: SideFiles, name: str, *, accepted: bool) 
     if server.weak or client.weak:
         side = "server" if server.weak else "client"
         yield (
-            f"the {side}'s RSA key has 1024 bits: tlscope, browsers and OpenSSL at security level 2, the usual one, refuse it; "
+            f"the {side}'s RSA key has 1024 bits: tlscope, browsers and OpenSSL at its usual security level, 2, refuse it; "
             "OpenSSL at security level 1, old Java and old curl take it"
         )
     if not any(True for _ in identity.names) and identity.names.common_name:
