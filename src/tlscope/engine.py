@@ -18,7 +18,7 @@ from .handshake.driver import Driver, Handshake
 from .handshake.established import Established
 from .handshake.flow import ChangeCipherSpec, Flow
 from .handshake.post_handshake_auth import PostHandshakeAuth
-from .handshake.situation import described, names_of, situation_of
+from .handshake.situation import described, situation_of
 from .record.layer import RecordLayer
 from .wire.alerts import Alert
 from .wire.codec import DecodeError
@@ -113,7 +113,7 @@ class Engine:
             if self._established.post_handshake_auth and hs.transcript is not None:
                 hs.post_handshake = PostHandshakeAuth(hs.transcript)
             hs.transcript = None
-            hs.said, hs.heard = names_of(hs.said), names_of(hs.heard)
+            hs.hello = None
             hs.reassembly.relax()
             facts = self._established.facts
             if self.trace is not None:
@@ -129,7 +129,7 @@ class Engine:
                 if not (hs.events and isinstance(hs.events[-1], DecisionNeeded)):
                     hs.events.append(DecisionNeeded(self._driver.decision))
                 break
-            message = hs.reassembly.next_message()
+            message = hs.reassembly.next_message() if hs.reassembly.pending else None
             if message is not None:
                 self._driver.deliver(message)
                 if self._driver.finished:

@@ -25,9 +25,9 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class ConnectionFacts:
-    """What a handshake agreed.
+    """What a handshake agreed; to be read, not to be changed.
 
     ``peer`` is the verdict on the peer's certificate, None where it sent none or was not verified; ``peer_chain`` is the
     chain as it was sent (DER, leaf first). ``group`` is None where no (EC)DHE took place. ``client_certificate_requested``

@@ -96,6 +96,8 @@ SCHEMES: dict[S, Scheme] = {
 """Every scheme that can be signed with or verified, in order of preference."""
 
 _KINDS: tuple[tuple[type, type, str], ...] = (
+    (ec.EllipticCurvePublicKey, ec.EllipticCurvePrivateKey, "ec"),
+    (rsa.RSAPublicKey, rsa.RSAPrivateKey, "rsa"),
     (ed25519.Ed25519PublicKey, ed25519.Ed25519PrivateKey, "ed25519"),
     (ed448.Ed448PublicKey, ed448.Ed448PrivateKey, "ed448"),
     (mldsa.MLDSA44PublicKey, mldsa.MLDSA44PrivateKey, "mldsa44"),
@@ -104,20 +106,28 @@ _KINDS: tuple[tuple[type, type, str], ...] = (
 )
 
 
+_families: dict[type, str] = {}
+
+
+def _family(cls: type) -> str:
+    """The kind of the keys of a class, less the curve; ``""`` for none."""
+    found = _families.get(cls)
+    if found is None:
+        found = next((kind for public, private, kind in _KINDS if issubclass(cls, (public, private))), "")
+        _families[cls] = found
+    return found
+
+
 def key_kind(key: Any, *, pss_only: bool = False) -> str:
     """What kind a public or private key is: ``ec:secp256r1``, ``rsa``, ``ed25519``, ``mldsa44``, ...; ``""`` for none.
 
     ``pss_only`` says that the certificate names the key id-RSASSA-PSS (RFC 4055 section 1.2): its kind is ``rsa-pss``.
     The key object can't tell.
     """
-    if isinstance(key, ec.EllipticCurvePublicKey | ec.EllipticCurvePrivateKey):
+    family = _family(type(key))
+    if family == "ec":
         return f"ec:{key.curve.name}"
-    if isinstance(key, rsa.RSAPublicKey | rsa.RSAPrivateKey):
-        return "rsa-pss" if pss_only else "rsa"
-    for public, private, kind in _KINDS:
-        if isinstance(key, public | private):
-            return kind
-    return ""
+    return "rsa-pss" if family == "rsa" and pss_only else family
 
 
 def describe_key(key: Any, *, pss_only: bool = False) -> str:

@@ -80,6 +80,7 @@ class Handshake:
         "half_rtt",
         "heard",
         "held",
+        "hello",
         "key_update_queued",
         "key_updates_received",
         "late_peer",
@@ -125,10 +126,12 @@ class Handshake:
         self.client_random = b""
         self.events: list[Event] = []
         """What the application is to be told."""
-        self.said: list[Any] = []
-        """The handshake's messages that this side sent; once it is over, their names. So that a failure can be explained."""
-        self.heard: list[Any] = []
+        self.said: list[str] = []
+        """The names of the handshake's messages that this side sent, so that a failure can be explained."""
+        self.heard: list[str] = []
         """The same of the peer's."""
+        self.hello: ClientHello | None = None
+        """The last ClientHello, until the handshake is over."""
         self.asked: Asked | None = None
         """What the peer's CertificateRequest wanted, and what was answered."""
         self.shown: Identity | None = None
@@ -179,7 +182,9 @@ class Handshake:
         if self.transcript is not None and not beside:
             self.transcript.add(raw)
             if len(self.said) < MAX_REMEMBERED:
-                self.said.append(message)
+                self.said.append(type(message).__name__)
+            if isinstance(message, ClientHello):
+                self.hello = message
         if self.held is None or beside:
             self.records.queue_handshake(raw)
         else:
@@ -351,7 +356,9 @@ class Driver:
             if kind != _HELLO_REQUEST:
                 hs.transcript.add(raw)
             if len(hs.heard) < MAX_REMEMBERED:
-                hs.heard.append(message)
+                hs.heard.append(self._name)
+            if cls is ClientHello:
+                hs.hello = message
         self._advance(flow.send, message)
 
     def change_cipher_spec(self, message: object) -> bool:

@@ -11,13 +11,11 @@ from ..wire import handshake12 as tls12
 from ..wire.handshake import CertificateRequest, ClientHello
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from ..record.layer import RecordLayer
     from ..wire.codepoints import SignatureScheme
     from .driver import Handshake
 
-__all__ = ["Asked", "described", "names_of", "situation_of"]
+__all__ = ["Asked", "described", "situation_of"]
 
 
 class Asked(NamedTuple):
@@ -28,17 +26,10 @@ class Asked(NamedTuple):
     refusal: str
 
 
-def names_of(messages: Iterable[Any]) -> list[Any]:
-    """The RFC's names of messages; names stay what they are."""
-    return [one if isinstance(one, str) else type(one).__name__ for one in messages]
-
-
 def situation_of(hs: Handshake, records: RecordLayer, error: TLSError) -> Situation:
     """The facts that an explanation of ``error`` may need."""
     config: Any = hs.config
-    said, heard = names_of(hs.said), names_of(hs.heard)
-    hellos = [one for one in (*hs.said, *hs.heard) if isinstance(one, ClientHello)]
-    hello = _hello(hellos[-1]) if hellos else {}
+    hello = {} if hs.hello is None else _hello(hs.hello)
     configured = {
         "versions": _words(config.versions),
         "cipher suites": _words(config.cipher_suites),
@@ -47,7 +38,7 @@ def situation_of(hs: Handshake, records: RecordLayer, error: TLSError) -> Situat
         "protocols": tuple(config.alpn),
     }
     client = hs.role == "client"
-    name = hellos[-1].extensions.get(x.SERVER_NAME) if hellos else hs.server_name
+    name = hs.server_name if hs.hello is None else hs.hello.extensions.get(x.SERVER_NAME)
     asked, shown = hs.asked, hs.shown
     chain: tuple[bytes, ...] | None = None if shown is None else shown.chain
     if shown is None and asked is not None:
@@ -55,9 +46,9 @@ def situation_of(hs: Handshake, records: RecordLayer, error: TLSError) -> Situat
     return Situation(
         role=hs.role,
         phase=error.step.phase if error.step is not None else "handshake",
-        version=str(hs.version) if any(one in ("ServerHello", "HelloRetryRequest") for one in said + heard) else "",
-        sent=tuple(said),
-        received=tuple(heard),
+        version=str(hs.version) if {"ServerHello", "HelloRetryRequest"} & {*hs.said, *hs.heard} else "",
+        sent=tuple(hs.said),
+        received=tuple(hs.heard),
         server_name=name,
         expected_name=hs.server_name if client else None,
         ours=(hello or configured) if client else configured,

@@ -77,7 +77,7 @@ class PeerNames:
         """Whether one of the DNS names or addresses is ``name`` (RFC 9525 section 6)."""
         if name.address is not None:
             return str(name.address) in self.ip
-        return any(dns_matches(pattern, name.text) for pattern in self.dns)
+        return name.text in self.dns or any(dns_matches(pattern, name.text) for pattern in self.dns)
 
     def __str__(self) -> str:
         """The first name that tells a person whose certificate this is."""

@@ -234,6 +234,8 @@ class Verifier:
 
 def _moment(now: datetime | float) -> datetime:
     if isinstance(now, datetime):
+        if now.tzinfo is UTC:
+            return now
         return now.replace(tzinfo=UTC) if now.tzinfo is None else now.astimezone(UTC)
     return datetime.fromtimestamp(now, UTC)
 
