@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command import PATIENCE, TLSCOPE, Files, environment, tlscope
+from command import PATIENCE, Files, running, tlscope
 
 from tlscope import ClientAuth, Identity, Server, ServerConfig, TLSStream, Trace, TrustAnchors
 from tlscope.authority import Authority
@@ -205,26 +204,20 @@ def test_the_reader_of_the_output_goes_away(files: Files) -> None:
         while True:
             stream.sendall(b"x" * 65536)
 
-    with server(files, flood) as port:
-        command = [*TLSCOPE, "connect", f"localhost:{port}", *map(str, files.trust)]
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
-        )
+    with server(files, flood) as port, running("connect", f"localhost:{port}", *files.trust) as process:
         assert process.stdout is not None
+        assert process.stderr is not None
         assert process.stdout.read(10) == b"x" * 10
         process.stdout.close()
-        _, stderr = process.communicate(timeout=PATIENCE)
+        stderr = process.stderr.read()
+        process.wait(PATIENCE)
     assert process.returncode == 141
     assert b"Traceback" not in stderr
     assert b"tlscope connect:" not in stderr
 
 
 def test_ctrl_c(files: Files) -> None:
-    with server(files) as port:
-        command = [*TLSCOPE, "connect", f"localhost:{port}", *map(str, files.trust)]
-        process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
-        )
+    with server(files) as port, running("connect", f"localhost:{port}", *files.trust) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.write(b"ping")

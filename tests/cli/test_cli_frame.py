@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 import typer
-from command import PATIENCE, TLSCOPE, environment, invoke, tlscope, too_wide
+from command import PATIENCE, TLSCOPE, environment, invoke, running, tlscope, too_wide
 
 import tlscope as package
 from tlscope.cli import main
@@ -159,18 +159,13 @@ def test_a_full_disk(tmp_path: Path) -> None:
 def test_ctrl_c_in_the_middle_of_a_handshake() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         silent.settimeout(PATIENCE)
-        process = subprocess.Popen(
-            [*TLSCOPE, "connect", f"127.0.0.1:{silent.getsockname()[1]}", "--insecure"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment(),
-        )
-        connection, _ = silent.accept()
-        with connection:
-            connection.settimeout(PATIENCE)
-            assert connection.recv(5)[:1] == b"\x16"
-            process.send_signal(signal.SIGINT)
-            stdout, stderr = process.communicate(timeout=PATIENCE)
+        with running("connect", f"127.0.0.1:{silent.getsockname()[1]}", "--insecure") as process:
+            connection, _ = silent.accept()
+            with connection:
+                connection.settimeout(PATIENCE)
+                assert connection.recv(5)[:1] == b"\x16"
+                process.send_signal(signal.SIGINT)
+                stdout, stderr = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert stdout == b""
     assert b"Traceback" not in stderr

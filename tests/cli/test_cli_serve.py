@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from command import PATIENCE, TLSCOPE, Files, environment, invoke, serving, tlscope, too_wide
+from command import PATIENCE, Files, invoke, running, serving, tlscope, too_wide
 from loopback import Task
 
 from tlscope import ClientConfig, Trace, TrustAnchors, connect
@@ -197,21 +197,16 @@ def test_failures_are_drawn_and_explained(files: Files) -> None:
 
 
 def test_json_lines(files: Files) -> None:
-    process = subprocess.Popen(
-        [*TLSCOPE, "serve", "--listen", "127.0.0.1:0", *map(str, files.as_server), "--json"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environment(),
-    )
-    assert process.stdout is not None
-    listening = json.loads(process.stdout.readline())
-    assert listening["event"] == "listening"
-    assert listening["certificate"]["names"] == ["localhost", "127.0.0.1", "::1"]
-    invoke("connect", f"localhost:{listening['port']}", *files.trust, "--json")
-    tlscope("connect", f"localhost:{listening['port']}", "--trust", files.client, "--json")
-    found = [json.loads(process.stdout.readline()) for _ in range(4)]
-    process.send_signal(signal.SIGTERM)
-    stdout, stderr = process.communicate(timeout=PATIENCE)
+    with running("serve", "--listen", "127.0.0.1:0", *files.as_server, "--json") as process:
+        assert process.stdout is not None
+        listening = json.loads(process.stdout.readline())
+        assert listening["event"] == "listening"
+        assert listening["certificate"]["names"] == ["localhost", "127.0.0.1", "::1"]
+        invoke("connect", f"localhost:{listening['port']}", *files.trust, "--json")
+        invoke("connect", f"localhost:{listening['port']}", "--trust", files.client, "--json")
+        found = [json.loads(process.stdout.readline()) for _ in range(4)]
+        process.send_signal(signal.SIGTERM)
+        stdout, stderr = process.communicate(timeout=PATIENCE)
     assert (process.returncode, stdout, stderr) == (0, b"", b"")
     assert [(line["event"], line["connection"]) for line in found] == [
         ("handshake", 1),
@@ -262,22 +257,16 @@ def test_signals_end_it_while_clients_are_there(files: Files, number: signal.Sig
 
 
 def test_nobody_reads_its_output(files: Files) -> None:
-    process = subprocess.Popen(
-        [*TLSCOPE, "serve", "--listen", "127.0.0.1:0", *map(str, files.as_server)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environment(),
-    )
-    assert process.stdout is not None
-    port = process.stdout.readline().rstrip().rpartition(b":")[2]
-    while not process.stdout.readline().lstrip().startswith(b"stop"):
-        pass
-    process.stdout.close()
-    invoke("connect", f"localhost:{port.decode()}", *files.trust, "--json")
-    assert process.wait(PATIENCE) == 141
-    assert process.stderr is not None
-    assert process.stderr.read() == b""
-    process.stderr.close()
+    with running("serve", "--listen", "127.0.0.1:0", *files.as_server) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        port = process.stdout.readline().rstrip().rpartition(b":")[2]
+        while not process.stdout.readline().lstrip().startswith(b"stop"):
+            pass
+        process.stdout.close()
+        invoke("connect", f"localhost:{port.decode()}", *files.trust, "--json")
+        assert process.wait(PATIENCE) == 141
+        assert process.stderr.read() == b""
 
 
 def test_an_address_that_is_taken(files: Files) -> None:

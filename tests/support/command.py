@@ -117,28 +117,31 @@ class Serving:
 
 
 @contextmanager
+def running(*arguments: object, **env: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A command that runs by itself, with pipes for its streams; it does not outlive the test."""
+    command = [*TLSCOPE, *map(str, arguments)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment(**env)) as process:
+        # Whoever waits for its next word must not wait for ever.
+        watchdog = threading.Timer(3 * PATIENCE, process.kill)
+        watchdog.start()
+        try:
+            yield process
+        finally:
+            watchdog.cancel()
+            process.kill()
+
+
+@contextmanager
 def serving(*arguments: object, **env: str) -> Iterator[Serving]:
     """``tlscope serve`` on a free port; it must end well, without a word on stderr."""
-    process = subprocess.Popen(
-        [*TLSCOPE, "serve", "--listen", "127.0.0.1:0", *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environment(**env),
-    )
-    try:
+    with running("serve", "--listen", "127.0.0.1:0", *arguments, **env) as process:
         server = Serving(process)
         yield server
         if process.poll() is None:
             assert server.stop() == 0
         assert process.stderr is not None
         assert process.stderr.read().decode() == ""
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-        for stream in (process.stdout, process.stderr):
-            if stream is not None:
-                stream.close()
 
 
 @dataclass(frozen=True)
