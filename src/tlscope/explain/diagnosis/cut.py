@@ -50,27 +50,10 @@ def cut(failure: Failure) -> Diagnosis:
 
 
 def _cut_later(failure: Failure) -> Diagnosis:
-    known = failure.known
     found = of_row("truncated", failure, failure.sentence, sender=failure.peer, evidence=_so_far(failure))
-    if known.role == "client" and known.asked_authorities is not None:
-        others = []
-        if known.shown:
-            others.append(
-                Alternative(
-                    "client-unknown-ca",
-                    "the server refused your certificate without an alert",
-                    "Node and others hang up like this; the server's log tells.",
-                )
-            )
-        else:
-            others.append(
-                Alternative(
-                    "no-client-cert",
-                    "the server wanted a certificate, and you sent an empty list",
-                    "Node and others hang up like this; the server's log tells.",
-                )
-            )
-        found = dataclasses.replace(found, certain=False, alternatives=tuple(others))
+    others = _refused_client(failure)
+    if others:
+        found = dataclasses.replace(found, certain=False, alternatives=others)
     return found
 
 
@@ -84,7 +67,22 @@ def _silent_refusals(failure: Failure) -> tuple[Alternative, ...]:
             ),
             Alternative("wrong-host", ATLAS["wrong-host"].title, "Compare the name asked for with its names."),
         )
-    return (Alternative("handshake-too-slow", f"the {failure.peer}'s time was over", "Its log tells."),)
+    return (
+        *_refused_client(failure),
+        Alternative("handshake-too-slow", f"the {failure.peer}'s time was over", "Its log tells."),
+    )
+
+
+def _refused_client(failure: Failure) -> tuple[Alternative, ...]:
+    """What a client must think of that was asked for a certificate, where the server hangs up."""
+    known = failure.known
+    if known.role != "client" or known.asked_authorities is None:
+        return ()
+    tell = "Node and others hang up like this, without an alert; the server's log tells."
+    if known.shown:
+        return (Alternative("client-unknown-ca", "the server did not take your certificate", tell),)
+    row = "client-cert-not-offered" if known.configured else "no-client-cert"
+    return (Alternative(row, "the server wanted a certificate, and you sent an empty list", tell),)
 
 
 def timed_out(failure: Failure) -> Diagnosis:

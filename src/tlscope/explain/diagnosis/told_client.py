@@ -33,10 +33,11 @@ def client_certificate(alert: str, failure: Failure) -> Diagnosis:
     what = f"your certificate ({own.subject}, issued by {own.issuer})"
     id = _BY_ALERT.get(alert, "")
     cause = f"the server refused {what} with {alert}"
-    changes: dict[str, Any] = {"certain": alert in ("certificate_revoked", "access_denied")}
-    fitting = [fault for fault in plain if not id or fault.id == id]
+    changes: dict[str, Any] = {"certain": alert == "certificate_revoked"}
+    # Servers choose their alerts freely, so what is plain to see counts for more, unless the alert leaves no doubt.
+    fitting = [] if changes["certain"] else sorted(plain, key=lambda fault: fault.id != id)
     if fitting:
-        changes["certain"] = bool(id)  # the alert says so, and so do one's own eyes
+        changes["certain"] = fitting[0].id == id  # the alert says so, and so do one's own eyes
         id = fitting[0].id
         cause += f": {fitting[0].sentence}"
     elif alert == "unknown_ca" and own.self_signed:
@@ -45,7 +46,10 @@ def client_certificate(alert: str, failure: Failure) -> Diagnosis:
         cause += f": it does not trust {own.top_issuer}, or misses a certificate on the way to its root"
         cause += _named(known, own.top_issuer)
     elif alert == "access_denied":
-        cause += ": the certificate is valid, and its holder may not enter"
+        cause += (
+            ": by RFC 8446 that means that the certificate is valid and its holder may not enter; some servers say so of "
+            "any certificate that they do not take"
+        )
     elif alert == "certificate_expired":
         cause += ": by the server's clock it is not valid now; by this one it is"
     elif alert == "unsupported_certificate":

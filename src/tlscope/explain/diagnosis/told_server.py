@@ -9,7 +9,7 @@ from ..words import listed, printable
 from .atlas import ATLAS
 from .failure import Failure
 from .model import Alternative, Diagnosis
-from .own import Fault, Shown, faults, shown
+from .own import Shown, faults, shown
 from .rules import broken_rule
 from .seen import OLD_VERSIONS, alternatives
 
@@ -21,14 +21,13 @@ _ROWS = {
         "wrong-host",
         "ip-vs-dns",
         "missing-sni",
-        "cn-only",
-        "name-constraint",
-        "not-rfc5280",
-        "weak-key",
-        "weak-signature",
-        "issuer-not-ca",
-        "path-length",
         "unknown-ca",
+        "self-signed",
+        "unknown-ca-root-sent",
+        "missing-intermediate",
+        "not-rfc5280",
+        "name-constraint",
+        "path-length",
     ),
     "certificate_expired": ("cert-expired", "cert-not-yet-valid"),
     "unsupported_certificate": ("wrong-purpose-server", "weak-key"),
@@ -42,7 +41,7 @@ _ROWS = {
 
 _CERTAIN = {"certificate_revoked", "bad_certificate_status_response"}
 
-MOST = 3
+MOST = 4
 """Alternatives that are named: who has to look through more has been told nothing."""
 
 _SAYS_WHAT = {"certificate_expired", "unsupported_certificate"}
@@ -50,7 +49,6 @@ _SAYS_WHAT = {"certificate_expired", "unsupported_certificate"}
 
 _PLAIN = {
     "unknown_ca": "it does not know the CA",
-    "bad_certificate": "something in it is wrong, or it is for another name",
     "certificate_expired": "by the client's clock a certificate of the chain is not valid now",
     "unsupported_certificate": "it is of a kind, or for a purpose, that the client does not accept",
     "certificate_revoked": "it was revoked",
@@ -62,35 +60,33 @@ _PLAIN = {
 def server_certificate(alert: str, failure: Failure) -> Diagnosis:
     """The client refused the certificate that this server showed."""
     known = failure.known
-    rows = _ROWS.get(alert, ("unknown-ca",))
+    rows = list(_ROWS.get(alert, ("unknown-ca",)))
     if not known.shown:
-        return _diagnosis(rows[0], f"the client refused our certificate with {alert}", False, (), list(rows[1:]))
+        return _diagnosis(rows[0], f"the client refused our certificate with {alert}", False, (), rows[1:])
     own = shown(known.shown)
-    plain = [one for one in faults(known.shown, "server", known.server_name, known.now) if one.id in rows]
-    cause = f"the client refused our certificate ({own.subject}, issued by {own.issuer}) with {alert}"
+    # Clients choose their alerts freely, so what is plain to see counts for more, unless the alert leaves no doubt.
+    plain = [] if alert in _CERTAIN else faults(known.shown, "server", known.server_name, known.now)
+    plain.sort(key=lambda fault: fault.id not in rows)
     evidence = [("certificates sent", str(own.count)), ("name asked for", printable(known.server_name or "none", 100))]
     evidence += [("to be seen in it", fault.sentence) for fault in plain]
-    if plain:
-        id, rest = plain[0].id, plain[0].sentence
-    elif alert in ("unknown_ca", "certificate_unknown"):
-        id, rest = _trust(own)
-    elif known.server_name is None and "missing-sni" in rows:
-        id, rest = (
-            "missing-sni",
-            "it sent no server_name, so it got the default certificate, perhaps not the one it wanted",
-        )
-    elif "wrong-host" in rows and known.server_name is not None:
-        id, rest = (
-            "not-rfc5280",
-            "the name that it asked for is in it; so something else in it, or in its chain, is wrong",
-        )
-    else:
-        id, rest = rows[0], _PLAIN.get(alert, "it does not tell why")
-    cause += f": {rest}"
-    certain = alert in _CERTAIN or (bool(plain) and alert in _SAYS_WHAT)
-    doubtful = _open_to_doubt(list(rows), own, known.server_name, plain)
-    others = [fault.id for fault in plain[1:]] if plain else doubtful
+    id, rest = (plain[0].id, plain[0].sentence) if plain else _unseen(alert, own, known.server_name)
+    cause = f"the client refused our certificate ({own.subject}, issued by {own.issuer}) with {alert}: {rest}"
+    certain = alert in _CERTAIN or (bool(plain) and plain[0].id in rows and alert in _SAYS_WHAT)
+    others = [fault.id for fault in plain[1:]] if plain else _open_to_doubt(rows, own, known.server_name)
     return _diagnosis(id, cause, certain, tuple(evidence), [row for row in others if row != id][:MOST])
+
+
+def _unseen(alert: str, own: Shown, asked: str | None) -> tuple[str, str]:
+    """The likeliest row and why, where nothing is plainly wrong with the chain."""
+    if alert in ("unknown_ca", "certificate_unknown") or (
+        alert == "bad_certificate" and (own.self_signed or own.ends_in_root)
+    ):
+        return _trust(own)
+    if alert != "bad_certificate":
+        return _ROWS.get(alert, ("unknown-ca",))[0], _PLAIN.get(alert, "it does not tell why")
+    if asked is None:
+        return "missing-sni", "it sent no server_name, so it got the default certificate, perhaps not the one it wanted"
+    return "alert-bad-certificate", "nothing wrong is to be seen in it from here, so only the client can tell why"
 
 
 def _trust(own: Shown) -> tuple[str, str]:
@@ -125,9 +121,8 @@ def _diagnosis(
     )
 
 
-def _open_to_doubt(rows: list[str], own: Shown, asked: str | None, plain: list[Fault]) -> list[str]:
-    """Those rows that one's own eyes have not ruled out; what they have found comes first."""
-    found = [fault.id for fault in plain]
+def _open_to_doubt(rows: list[str], own: Shown, asked: str | None) -> list[str]:
+    """Those rows that one's own eyes have not ruled out."""
     ruled_out = {"cn-only", "weak-key", "weak-signature", "issuer-not-ca", "wrong-purpose-server"}
     if not own.self_signed:
         ruled_out.add("self-signed")
@@ -137,7 +132,7 @@ def _open_to_doubt(rows: list[str], own: Shown, asked: str | None, plain: list[F
         ruled_out.add("missing-intermediate")
     if asked is not None:
         ruled_out |= {"missing-sni", "ip-vs-dns"}
-    return [*found, *(row for row in rows if row not in ruled_out and row not in found)]
+    return [row for row in rows if row not in ruled_out]
 
 
 def server_hello(alert: str, failure: Failure) -> Diagnosis:
