@@ -20,6 +20,9 @@ from tlscope.cli.manual import page
 from tlscope.lab.document import failures
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "docs"))
+
+from guide_runs import guide_pages  # noqa: E402 - it lies beside this file
 
 BEGIN, END = "<!-- generated: {} -->", "<!-- end -->"
 
@@ -88,31 +91,38 @@ def readme() -> str:
     return re.sub(r"<!-- generated: (tlscope [^>]*) -->\n.*?<!-- end -->", drawn, text, flags=re.DOTALL)
 
 
-PAGES: dict[str, Callable[[], str]] = {"docs/cli.md": command_line, "docs/failures.md": failures, "README.md": readme}
+PAGES: dict[str, Callable[[], str]] = {
+    "docs/cli.md": command_line,
+    "docs/failures.md": failures,
+    "README.md": readme,
+}
+GUIDE: dict[str, Callable[[], str]] = guide_pages()
 
 
 def structure(text: str) -> str:
     """A page without what is different on every run: numbers, random names, and the room that they take."""
-    text = re.sub(r"local CA [0-9a-f]{6}", "local CA", text)
+    text = re.sub(r"local CA\s+[0-9a-f]{6}", "local CA", text)
     text = re.sub(r"\d{4}-\d\d-\d\d|[\d.,]+ ms", "#", text)
+    text = re.sub(r"\b[0-9a-f]{1,2}(?=:)|(?<=:)[0-9a-f]{1,2}\b", "#", text)
     return re.sub(r"[ \u2500\u2550\u254c]+", " ", text)
 
 
-def stale() -> list[str]:
-    """The pages that are out of date."""
+def stale(pages: dict[str, Callable[[], str]] = PAGES) -> list[str]:
+    """Those of the pages that are out of date."""
     return [
         name
-        for name, make in PAGES.items()
+        for name, make in pages.items()
         if not (ROOT / name).exists() or structure(make()) != structure((ROOT / name).read_text("utf-8"))
     ]
 
 
 def main() -> int:
     """Write, or check."""
-    found = stale()
+    pages = {**PAGES, **GUIDE}
+    found = stale(pages)
     for name in found:
         if "--check" not in sys.argv[1:]:
-            (ROOT / name).write_text(PAGES[name](), "utf-8")
+            (ROOT / name).write_text(pages[name](), "utf-8")
         print(f"{name}: {'out of date' if '--check' in sys.argv[1:] else 'written'}")
     return int(bool(found) and "--check" in sys.argv[1:])
 

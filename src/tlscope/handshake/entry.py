@@ -64,10 +64,8 @@ def choose_version(hs: Handshake, config: ServerConfig, hello: ClientHello) -> P
     """The newest common version (RFC 8446 section 4.2.1)."""
     offered = hello.extensions.get(x.SUPPORTED_VERSIONS)
     if offered is None:
-        # A client without supported_versions speaks at most what legacy_version says, and never TLS 1.3.
-        best = min(hello.legacy_version, ProtocolVersion.TLS1_2)
-        known = (ProtocolVersion.SSL3, ProtocolVersion.TLS1_0, ProtocolVersion.TLS1_1, ProtocolVersion.TLS1_2)
-        offered = tuple(version for version in known if version <= best)
+        # Without supported_versions, what legacy_version says is the newest that the client speaks, and never TLS 1.3.
+        offered = (min(hello.legacy_version, ProtocolVersion.TLS1_2),)
     chosen = negotiate.version(offered, config.versions)
     if CipherSuite.TLS_FALLBACK_SCSV in hello.cipher_suites and max(filter(_is_known, offered)) < config.versions[0]:
         raise PeerViolation(violations.INAPPROPRIATE_FALLBACK, received=chosen.value, best=config.versions[0])
