@@ -171,7 +171,7 @@ def test_certificates_may_be_signed_with_what_the_handshake_may_not() -> None:
 def test_client_auth_may_be_spelt() -> None:
     config = server_config(client_auth="required")
     assert config.client_auth is ClientAuth.REQUIRED
-    with pytest.raises(ValueError, match="sometimes"):
+    with pytest.raises(ConfigError, match="sometimes"):
         server_config(client_auth="sometimes")
 
 
@@ -189,7 +189,7 @@ def test_padding_fills_blocks(setting: int) -> None:
 def test_limits_are_whole_numbers() -> None:
     assert Limits().max_certificates == 10
     for value in (0, -1, 1.5, True, "10"):
-        with pytest.raises(ValueError, match="must be a whole number"):
+        with pytest.raises(ConfigError, match="must be a whole number"):
             Limits(max_certificates=value)  # type: ignore[arg-type]
 
 

@@ -441,7 +441,11 @@ class ServerConfig(_Config):
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "identities", tuple(self.identities))
-        object.__setattr__(self, "client_auth", ClientAuth(self.client_auth))
+        try:
+            object.__setattr__(self, "client_auth", ClientAuth(self.client_auth))
+        except ValueError:
+            modes = ", ".join(ClientAuth)
+            raise ConfigError(f"client_auth is {self.client_auth!r}; there are {modes}") from None
         if not (self.identities or self.choose_identity or self.external_psks or self.raw_key):
             raise ConfigError("a server needs at least one identity, a certificate and its key")
         if self.asks_for_certificate and self.trust is None and not self.trusted_raw_keys:

@@ -132,6 +132,8 @@ class _Connection(Engine):
         if self._closed_by_peer or not data or (self._closed_by_us and self._given_up):
             return []
         self._records.feed(data if type(data) is bytes else bytes(data))
+        if self._driver.decision is not None:
+            return self._guarded(self._wait)
         return self._guarded(self._pump)
 
     def events_before_error(self) -> list[Event]:

@@ -6,8 +6,8 @@ This file is the one place that turns an error into an alert. What an applicatio
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from . import trace as t
@@ -122,6 +122,13 @@ class Engine:
             self._driver = Driver(hs, "connected")
             self._driver.start(self._connected_flow())
 
+    def _wait(self) -> list[Event]:
+        """More has come while a decision is awaited: it is kept, within bounds."""
+        limit = self._config.limits.max_buffered
+        if self._records.buffered > limit:
+            raise PeerViolation(violations.TOO_MUCH_BUFFERED, limit=limit, setting="Limits.max_buffered")
+        return self._pump()
+
     def _pump(self) -> list[Event]:
         hs, records = self._handshake, self._records
         while not self._closed_by_peer:
@@ -156,6 +163,8 @@ class Engine:
     def _receive_record(self, kind: int, content: bytes) -> None:
         hs = self._handshake
         if kind != _HANDSHAKE and hs.reassembly.pending:
+            if kind == _ALERT:
+                self._receive_alert(content)  # a peer that gives up in the middle of a message may say so
             raise PeerViolation(violations.INTERLEAVED_RECORD, received=ContentType(kind))
         if kind == _DATA:
             self._receive_application_data(content)

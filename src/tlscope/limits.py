@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .errors import ConfigError
+
 __all__ = ["Limits"]
 
 
@@ -29,6 +31,8 @@ class Limits:
     """ChangeCipherSpec records that TLS 1.3 passes over in one handshake (RFC 8446 appendix D.4)."""
     max_key_updates: int = 32
     """KeyUpdates without application data between them (RFC 8446 section 4.6.3)."""
+    max_buffered: int = 256 * 1024
+    """Bytes that are held while a decision is awaited (``ask``), when nothing can be done with them yet."""
     max_skipped_early_data: int = 16 * 1024
     """Bytes of refused early data that are passed over (RFC 8446 section 4.2.10)."""
     max_tickets: int = 64
@@ -38,4 +42,4 @@ class Limits:
         for name in self.__slots__:
             value = getattr(self, name)
             if type(value) is not int or value < 1:
-                raise ValueError(f"Limits.{name} must be a whole number of at least 1, not {value!r}")
+                raise ConfigError(f"Limits.{name} must be a whole number of at least 1, not {value!r}")

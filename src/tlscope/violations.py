@@ -103,6 +103,12 @@ HANDSHAKE_TOO_LONG = _row(
     "RFC 8446 section 4",
     "the handshake's messages add up to more than {limit} bytes, the limit {setting}",
 )
+TOO_MUCH_BUFFERED = _row(
+    "too-much-buffered",
+    A.internal_error,
+    "RFC 8446 section 6.2",
+    "the peer sent more than {limit} bytes while a decision was awaited, the limit {setting}",
+)
 TOO_MANY_EMPTY_RECORDS = _row(
     "too-many-empty-records",
     A.unexpected_message,

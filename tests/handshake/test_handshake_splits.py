@@ -12,7 +12,7 @@ from puppet import CCS, Puppet, Said, plain
 from scenarios import EVERYTHING, FEW, MUTUAL, PLAIN, RETRIED, recorded
 from scenarios import settings as settings_of
 
-from tlscope import AlertDescription, PeerViolation
+from tlscope import AlertDescription, AlertReceived, PeerViolation
 from tlscope.wire.codepoints import ContentType
 
 ROLES = ["client", "server"]
@@ -205,10 +205,20 @@ def test_no_other_record_stands_between_the_parts_of_a_message(kind: ContentType
     if kind == ContentType.change_cipher_spec:
         puppet.deliver(plain(kind, b"\1"))
     else:
-        puppet.say(b"\2\x50", kind)
+        puppet.say(b"\1\x5a", kind)
     assert isinstance(puppet.error, PeerViolation)
     assert puppet.error.code == "interleaved-record"
     assert puppet.alert is AlertDescription.unexpected_message
+
+
+def test_a_peer_that_gives_up_in_the_middle_of_a_message_is_heard() -> None:
+    """What it says tells more than that it should not say it there (RFC 8446 section 5.1)."""
+    puppet = Puppet(recorded(MUTUAL), "server")
+    puppet.tell_until("Certificate")
+    puppet.say(puppet.honest[puppet.told].raw[:100])
+    puppet.say(b"\2\x50", ContentType.alert)
+    assert isinstance(puppet.error, AlertReceived)
+    assert puppet.error.description is AlertDescription.internal_error
 
 
 @pytest.mark.parametrize("role", ROLES)

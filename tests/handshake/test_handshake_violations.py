@@ -33,6 +33,7 @@ from tlscope import (
     PeerViolation,
     ProtocolVersion,
     SignatureScheme,
+    VerifyPeer,
     violations,
 )
 from tlscope.external_psk import ExternalPsk
@@ -165,6 +166,20 @@ def data_in_the_middle_of_a_message() -> Outcome:
     puppet.say(MESSAGES["KeyUpdate"][:3])
     puppet.say(b"data", ContentType.application_data)
     return played(puppet)
+
+
+@provokes("too-much-buffered")
+def a_flood_while_a_decision_is_awaited() -> Outcome:
+    """The client's certificate is being judged elsewhere, and the client does not stop talking."""
+    server = server_config(**ASKED, ask=frozenset({VerifyPeer}), limits=Limits(max_buffered=5000))
+    pair = Pair(client_config(identity=client_identity()), server).run()
+    assert pair.client.handshake_complete
+    for _ in range(10):
+        pair.client.send_data(bytes(1000))
+        pair.move("client")
+    pair.move("server")
+    told = pair.errors.get("client")
+    return Outcome(pair.errors.get("server"), told.description if isinstance(told, AlertReceived) else None)
 
 
 @provokes("empty-handshake-record")
