@@ -70,6 +70,22 @@ def test_the_hash_decides_which_suites_it_goes_with(imported: bool) -> None:
     assert (facts.identity is None) is imported
 
 
+@pytest.mark.parametrize("alone", [False, True])
+def test_a_known_key_decides_over_the_preferred_suite(alone: bool) -> None:
+    """It goes with SHA-256, the server would rather have SHA-384, and may have nothing to show but the key."""
+    keys = [psk()]
+    suites = [CipherSuite.TLS_AES_256_GCM_SHA384, CipherSuite.TLS_CHACHA20_POLY1305_SHA256]
+    more: dict[str, Any] = {"identities": ()} if alone else {}
+    pair = Pair(client_config(external_psks=keys), server_config(external_psks=keys, cipher_suites=suites, **more))
+    facts = pair.done().client.facts
+    assert facts.external_psk == b"device-1"
+    assert facts.cipher_suite is CipherSuite.TLS_CHACHA20_POLY1305_SHA256
+    # A key that the server does not know has no say.
+    others = [psk(identity=b"other")]
+    pair = Pair(client_config(external_psks=others), server_config(external_psks=keys, cipher_suites=suites)).done()
+    assert pair.client.facts.cipher_suite is CipherSuite.TLS_AES_256_GCM_SHA384
+
+
 def test_another_secret_under_the_same_name_is_refused() -> None:
     pair = Pair(client_config(external_psks=[psk(secret=bytes(32))]), server_config(external_psks=[psk()])).run()
     assert pair.errors["server"].code == "bad-binder"

@@ -18,7 +18,7 @@ from ..keys.schedule13 import EarlySecret
 from ..keys.transcript import Transcript
 from ..sessions import Session, TicketRejected
 from ..wire import extensions as x
-from ..wire.codepoints import ProtocolVersion, PskKeyExchangeMode
+from ..wire.codepoints import CipherSuite, ProtocolVersion, PskKeyExchangeMode
 from ..wire.extensions import OfferedPsks, PskIdentity
 from ..wire.handshake import ClientHello, ServerHello
 from .flow import Flow
@@ -127,6 +127,20 @@ class Selected:
     identity: Identity | None = None
     peer: VerifiedPeer | None = None
     age_is_fresh: bool = False
+
+
+def suites_of_known_psks(config: ServerConfig, hello: ClientHello) -> tuple[CipherSuite, ...]:
+    """The suites in common that go with an external PSK which both sides know; empty where there is none.
+
+    A PSK and the suite must have one hash (section 4.2.11), and a server may have nothing to show but that PSK.
+    """
+    offered = hello.extensions.get(x.PRE_SHARED_KEYS)
+    if offered is None or not config.external_psks:
+        return ()
+    names = {identity.identity for identity in offered.identities[:MAX_IDENTITIES]}
+    known = [psk for external in config.external_psks for psk in Psk.of_external(external)]
+    hashes = {psk.hash for psk in known if psk.identity in names}
+    return tuple(one for one in config.suites_13 if one in hello.cipher_suites and SUITES[one].hash in hashes)
 
 
 def select_psk(hs: Handshake, config: ServerConfig, hello: ClientHello, suite: Suite) -> Flow[Selected | None]:

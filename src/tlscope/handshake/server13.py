@@ -35,7 +35,7 @@ from .early_data import judge_early_data, reject_early_data
 from .established import Established
 from .flow import Flow
 from .hello import check_answers, check_retried_hello, required
-from .psk import Selected, select_psk, with_key_exchange
+from .psk import Selected, select_psk, suites_of_known_psks, with_key_exchange
 from .record_size import answer_items
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ def check_client_hello(hello: ClientHello) -> None:
 
 def choose_suite(hs: Handshake, config: ServerConfig, hello: ClientHello) -> Suite:
     """The cipher suite, and with it the transcript's hash (section 4.1.1)."""
-    configured = config.suites_13
+    configured = suites_of_known_psks(config, hello) or config.suites_13
     suite = negotiate.cipher_suite(hello.cipher_suites, configured, by_client=config.client_cipher_order)
     if hs.sink is not None:
         hs.note("cipher_suite", suite.value.name, suite.why, hello.cipher_suites, configured, "RFC 8446 section 4.1.1")
