@@ -8,7 +8,7 @@ import re
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +102,10 @@ class GnuTLS(Peer):
         *OPENSSL_12,
     )
 
+    def __init__(self, *priority: str) -> None:
+        self._priority = priority
+        """What is put at the end of its priority string."""
+
     def absent(self) -> str | None:
         missing = [program for program in ("gnutls-cli", "gnutls-serv") if shutil.which(program) is None]
         return f"{missing[0]} is not installed" if missing else None
@@ -112,7 +116,7 @@ class GnuTLS(Peer):
             priority += ["-GROUP-ALL", *(f"+GROUP-{group.name.upper()}" for group in setup.groups)]
         if setup.suites:
             priority += ["-CIPHER-ALL", *(f"+{self._cipher(suite)}" for suite in setup.suites)]
-        options = ["--x509cafile", str(setup.ca), "--priority", ":".join(priority)]
+        options = ["--x509cafile", str(setup.ca), "--priority", ":".join((*priority, *self._priority))]
         if setup.identity is not None:
             certificate, key = map(str, setup.identity)
             options += ["--x509certfile", certificate, "--x509keyfile", key]
@@ -129,8 +133,8 @@ class GnuTLS(Peer):
         options = ["--sni-hostname", SERVER_NAME, "--verify-hostname", SERVER_NAME, *more, *self._options(setup)]
         return Process("gnutls-cli", "--port", str(port), *options, "127.0.0.1")
 
-    def client(self, setup: Setup, port: int, message: bytes) -> Answer:
-        with self.start_client(setup, port) as process:
+    def client(self, setup: Setup, port: int, message: bytes, *more: str) -> Answer:
+        with self.start_client(setup, port, *more) as process:
             # It reads its input from the start, but must not see its end before the answer has come.
             process.say(message)
             found = process.wait_for(re.escape(message.decode()))
@@ -150,9 +154,11 @@ class GnuTLS(Peer):
             return Answer(ok, message if ok else b"", process.text)
 
     @contextlib.contextmanager
-    def server(self, setup: Setup, *more: str) -> Iterator[Running]:
+    def server(self, setup: Setup, *more: str, asks: Sequence[str] = ()) -> Iterator[Running]:
         options = [*self._options(setup), *more]
-        options += ["--require-client-cert", "--verify-client-cert"] if setup.ask else ["--disable-client-cert"]
+        if not asks:
+            asks = ("--require-client-cert", "--verify-client-cert") if setup.ask else ("--disable-client-cert",)
+        options += asks
         # It can't be told to listen on loopback alone, so it gets a network that has nothing else.
         if reason := own_network.absent():
             pytest.skip(f"gnutls-serv is not started: {reason}")
@@ -232,8 +238,8 @@ class Node(Peer):
     def resume(self, setup: Setup, port: int, message: bytes) -> Answer:
         return self.client(setup, port, message, times=2)
 
-    def client(self, setup: Setup, port: int, message: bytes, times: int = 1) -> Answer:
-        options = self._options(setup, port=port, message=message.decode(), times=times)
+    def client(self, setup: Setup, port: int, message: bytes, times: int = 1, **more: Any) -> Answer:
+        options = self._options(setup, port=port, message=message.decode(), times=times, **more)
         with Process("node", "-e", _NODE_CLIENT, options) as process:
             process.wait_for(r"RESULT .*\n")
             process.result()
