@@ -264,10 +264,13 @@ def test_asyncio_start_tls(sides: Sides) -> None:
 
 def test_refusals_reach_the_libraries(sides: Sides, web: Any) -> None:
     port = web(True)
-    with pytest.raises((std.SSLError, ConnectionError, http.client.RemoteDisconnected)):
-        client = http.client.HTTPSConnection("localhost", port, context=sides.client(certificate=False), timeout=LIMIT)
-        client.request("GET", "/")
-        client.getresponse()
+    client = http.client.HTTPSConnection("localhost", port, context=sides.client(certificate=False), timeout=LIMIT)
+    try:
+        with pytest.raises((std.SSLError, ConnectionError, http.client.RemoteDisconnected)):
+            client.request("GET", "/")
+            client.getresponse()
+    finally:
+        client.close()
     untrusting = sides.client_module.create_default_context()
     with pytest.raises(urllib.error.URLError) as caught:
         urllib.request.urlopen(f"https://localhost:{port}/", context=untrusting, timeout=LIMIT)
