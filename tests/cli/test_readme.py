@@ -25,7 +25,7 @@ def test_the_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
     monkeypatch.chdir(tmp_path)
     scope: dict[str, Any] = {}
     examples = blocks("python")
-    assert len(examples) == 7
+    assert len(examples) == 8
     servers = []
     try:
         for example in examples:
@@ -43,6 +43,8 @@ def test_the_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
     assert "handshake complete" in printed
     assert "the server's certificate is refused: it is for localhost and 127.0.0.1, not for example.org" in printed
     assert "wrong-host us on the server's Certificate" in printed
+    assert "b'hello' TLSv1.3" in printed
+    assert "judge     this side, the client, by what it saw" in printed
     assert "b'hello, asyncio\\n'" in printed
     assert (tmp_path / "localhost-key.pem").exists()
 
