@@ -328,7 +328,7 @@ CHANGED_EXTENDED_MASTER_SECRET = _row(
     "changed-extended-master-secret",
     A.handshake_failure,
     "RFC 7627 section 5.3",
-    "the session was made with the extended master secret and is resumed without it",
+    "the session was made with the extended master secret and is resumed without it, or the reverse",
 )
 NO_SECURE_RENEGOTIATION = _row(
     "renegotiation",

@@ -21,6 +21,7 @@ from tlscope import (
     ClientAuth,
     MemorySessionCache,
     MemorySessionStore,
+    Misuse,
     PeerViolation,
     ProtocolVersion,
     Session,
@@ -435,13 +436,26 @@ def test_a_session_without_it_is_forgotten_where_it_is_required(way: str) -> Non
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_session_without_it_is_not_resumed_with_it_by_a_client(way: str) -> None:
+    friends = Friends(way, LENIENT)
+    assert friends.session is not None
+    cache = MemorySessionCache()
+    cache.put(SERVER_NAME, replace(friends.session, extended_master_secret=False))
+    pair = friends.meet({"sessions": cache}).run()
+    assert isinstance(pair.errors["client"], PeerViolation)
+    assert pair.errors["client"].code == "changed-extended-master-secret"
+    assert isinstance(pair.errors["server"], AlertReceived)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_resumption_without_it_exports_nothing(way: str) -> None:
     friends = Friends(way, {**LENIENT, "rewrite": no_ems}, LENIENT)
-
-    def with_ems(hello: Any) -> Any:
-        return replace(hello, extensions=hello.extensions.with_(x.EXTENDED_MASTER_SECRET(True)))
-
-    offering = friends.meet({"rewrite": None}, {"rewrite": hello_of(with_ems, ServerHello)}).run()
-    assert not resumed(offering)
+    pair = friends.meet()
+    assert resumed(pair)
+    for side in (pair.client, pair.server):
+        for kind in ("tls-unique", "tls-exporter"):
+            with pytest.raises(Misuse) as caught:
+                side.channel_binding(kind)
+            assert caught.value.code == "no-extended-master-secret"
 
 
 def test_an_echo_where_there_was_nothing_to_resume() -> None:
