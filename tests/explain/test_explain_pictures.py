@@ -27,7 +27,7 @@ def diagram_of(case: str, role: str) -> Diagram:
     return Diagram.of(observed(case).of(role))
 
 
-def hostile() -> Diagram:
+def hostile_trace() -> Trace:
     trace = Trace(secrets=True)
     trace(t.Started("client", EVIL))
     trace(t.Message("sent", EVIL, "plaintext", 0x0304, b"\xfe\0\0\0"))
@@ -38,7 +38,11 @@ def hostile() -> Diagram:
     trace(t.Data("sent", 3, "application", EVIL.encode("utf-8", "replace")))
     trace(t.AlertEvent("received", 2, 40, EVIL, "plaintext"))
     trace(t.Failed({"code": EVIL, "sentence": EVIL * 5, "judge": "us", "step": EVIL, "rfc": EVIL}))
-    return Diagram.of(trace, client=EVIL, server=EVIL)
+    return trace
+
+
+def hostile() -> Diagram:
+    return Diagram.of(hostile_trace(), client=EVIL, server=EVIL)
 
 
 def assert_sound(svg: str) -> ElementTree.Element:

@@ -311,6 +311,11 @@ _FIELDS: dict[str, _Told] = {
         "The true hello, encrypted to the server; from browsers often bytes that only look like it.",
         "RFC 9849 section 5",
     ),
+    "tls_flags": (
+        "Yes and no, in one bit each: extensions that need no more than that.",
+        "RFC 8446 section 4.2",
+    ),
+    "flags": ("The numbers of the bits that are set.", "RFC 8446 section 4.2"),
     "type": ("The outer hello, which anyone can read, or the inner one.", "RFC 9849 section 5"),
     "kdf_id": ("The key derivation of HPKE.", "RFC 9180 section 7.2"),
     "aead_id": ("The AEAD of HPKE.", "RFC 9180 section 7.3"),

@@ -162,6 +162,10 @@ def _ech(scan: Scan) -> None:
     scan.vector("payload", 2)
 
 
+def _bits(raw: bytes) -> list[str]:
+    return [str(8 * place + bit) for place, byte in enumerate(raw) for bit in range(8) if byte >> bit & 1]
+
+
 _SCHEMES = _listed("supported_signature_algorithms", 2, _u16("signature_scheme", SignatureScheme))
 _LENGTHS = {1: "512 bytes", 2: "1,024 bytes", 3: "2,048 bytes", 4: "4,096 bytes"}
 _POINTS = {0: "uncompressed", 1: "ansiX962_compressed_prime", 2: "ansiX962_compressed_char2"}
@@ -214,6 +218,7 @@ _GRAMMARS: dict[tuple[str, ExtensionType], Grammar] = {
     ("ServerHello", E.key_share): _key_share,
     ("HelloRetryRequest", E.key_share): _u16("selected_group", NamedGroup),
     ("", E.encrypted_client_hello): _ech,
+    ("", E.tls_flags): _vector("flags", 1, lambda raw: ", ".join(_bits(raw)) or "none"),
     ("", E.renegotiation_info): _vector("renegotiated_connection", 1),
 }
 """By message and extension; an empty message stands for all others."""
