@@ -27,6 +27,7 @@ from . import (
     lab_serve,
     serve,
 )
+from . import run as run_command
 from .errors import ExitCode, usage
 from .manual import Command, Group
 from .output import Output
@@ -43,6 +44,7 @@ Examples:
     tlscope demo
     tlscope connect example.org
     tlscope serve --respond http
+    tlscope run python program.py
     tlscope explain capture.pcapng --keylog keys.log
     tlscope ca init my-ca
     tlscope lab run wrong-host
@@ -63,13 +65,14 @@ _ca = typer.Typer(cls=Group, help=ca.__doc__, rich_markup_mode=None, context_set
 _lab = typer.Typer(cls=Group, help=lab.__doc__, rich_markup_mode=None, context_settings=_SETTINGS)
 
 
-def _add(group: typer.Typer, name: str, function: Callable[..., None], doc: str | None) -> None:
-    group.command(name, cls=Command, help=doc, context_settings=_SETTINGS)(function)
+def _add(group: typer.Typer, name: str, function: Callable[..., None], doc: str | None, **settings: Any) -> None:
+    group.command(name, cls=Command, help=doc, context_settings=_SETTINGS | settings)(function)
 
 
 _add(app, "demo", demo.demo, demo.__doc__)
 _add(app, "connect", connect.connect, connect.__doc__)
 _add(app, "serve", serve.serve, serve.__doc__)
+_add(app, "run", run_command.run, run_command.__doc__, allow_interspersed_args=False)
 _add(app, "explain", explain.explain, explain.__doc__)
 _add(app, "inspect", inspect.inspect, inspect.__doc__)
 _add(_ca, "init", ca_init.ca_init, ca_init.__doc__)

@@ -10,7 +10,7 @@ import os
 import ssl as std
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..config import DEFAULT_CIPHER_SUITES, DEFAULT_GROUPS, ClientAuth, ClientConfig, ServerConfig
 from ..connection import ClientConnection, ServerConnection
@@ -52,11 +52,14 @@ class SSLContext(std.SSLContext):
         self._alpn = ()
         self._groups = DEFAULT_GROUPS
         self._suites = DEFAULT_CIPHER_SUITES
-        self._trace = None
+        self._trace = cls.default_trace
         self._sni_callback = None
         self._reload = []
         self._built = {}
         return self
+
+    default_trace: ClassVar[Callable[[], Sink | None] | None] = None
+    """What traces the connections of new contexts, where ``trace_with`` does not say otherwise."""
 
     _identities: list[Identity]
     _anchors: list[TrustAnchors]
