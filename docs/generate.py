@@ -101,7 +101,7 @@ GUIDE: dict[str, Callable[[], str]] = guide_pages()
 
 def structure(text: str) -> str:
     """A page without what is different on every run: numbers, random names, and the room that they take."""
-    text = re.sub(r"local CA\s+[0-9a-f]{6}", "local CA", text)
+    text = re.sub(r"local CA[\s\u2502]+[0-9a-f]{6}", "local CA", text)
     text = re.sub(r"\d{4}-\d\d-\d\d|[\d.,]+ ms", "#", text)
     text = re.sub(r"\b[0-9a-f]{1,2}(?=:)|(?<=:)[0-9a-f]{1,2}\b", "#", text)
     return re.sub(r"[ \u2500\u2550\u254c]+", " ", text)
