@@ -7,14 +7,15 @@ socket below, and a reader that is full keeps the socket from being read.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
-from ..connection import ClientConnection
-from ..errors import TLSError
+from ..connection import ClientConnection, ServerConnection
+from ..errors import Misuse, TLSError
 from ..events import (
     DataReceived,
     DecisionNeeded,
@@ -22,14 +23,15 @@ from ..events import (
     EarlyDataRejected,
     Event,
     HandshakeCompleted,
+    PeerAuthenticated,
     PeerClosed,
 )
 from .transport import TLSTransport
 from .waiting import LINGER, READ_SIZE
 
 if TYPE_CHECKING:
-    from ..connection import ServerConnection
     from ..handshake.flow import Decision
+    from ..trust.verify import VerifiedPeer
 
 __all__ = ["Decide", "TLSProtocol"]
 
@@ -80,6 +82,7 @@ class TLSProtocol(asyncio.Protocol):
         self._deciding: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._error: Exception | None = None
+        self._requests: deque[asyncio.Future[VerifiedPeer | None]] = deque()
         self._write_paused = False
         self._discarded = 0
 
@@ -142,6 +145,7 @@ class TLSProtocol(asyncio.Protocol):
         self.closing = True
         self._stop_waiting()
         self._tell(self._error)
+        self._end_requests()
         application, self.application = self.application, None
         if application is not None:
             application.connection_lost(self._error)
@@ -152,6 +156,18 @@ class TLSProtocol(asyncio.Protocol):
         """Write what the connection has to say."""
         if self.connection.has_data_to_send:
             self.raw.write(self.connection.data_to_send())
+
+    def request_client_certificate(self) -> asyncio.Future[VerifiedPeer | None]:
+        """Ask a connected client for its certificate."""
+        if not isinstance(self.connection, ServerConnection):
+            raise Misuse("only a server can ask for a client's certificate")
+        self.connection.request_client_certificate()
+        self.flush()
+        request: asyncio.Future[VerifiedPeer | None] = self._loop.create_future()
+        # Whoever does not look at the answer learns of a failure by reading, not by a warning.
+        request.add_done_callback(lambda done: done.cancelled() or done.exception())
+        self._requests.append(request)
+        return request
 
     def close(self) -> None:
         """Say close_notify, let go out what was written, and give the peer half a second to end as well."""
@@ -189,6 +205,10 @@ class TLSProtocol(asyncio.Protocol):
     def _pass_on(self, event: Event) -> None:
         if isinstance(event, DataReceived):
             self.application.data_received(event.data)
+        elif isinstance(event, PeerAuthenticated):
+            request = self._requests.popleft()
+            if not request.done():
+                request.set_result(event.peer)
         elif isinstance(event, EarlyDataReceived):
             self.early_data += event.data
         elif isinstance(event, EarlyDataRejected):
@@ -212,6 +232,7 @@ class TLSProtocol(asyncio.Protocol):
         """The connection has failed; where an alert went out, see that it arrives before the transport is closed."""
         self.closing = True
         self._error = error
+        self._end_requests()
         if isinstance(error, TLSError) and error.alert is None:
             self._stop_waiting()
             self.raw.close()
@@ -280,6 +301,15 @@ class TLSProtocol(asyncio.Protocol):
         if self._deciding is not None:
             self._deciding.cancel()
         self._timer = self._deciding = None
+
+    def _end_requests(self) -> None:
+        error = self._error or TLSError(
+            "the connection ended before the client answered the request for its certificate", code="no-answer"
+        )
+        while self._requests:
+            request = self._requests.popleft()
+            if not request.done():
+                request.set_exception(error)
 
     def _tell(self, result: Exception | None) -> None:
         on_result, self._on_result = self._on_result, None

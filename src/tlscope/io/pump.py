@@ -25,6 +25,7 @@ from ..events import (
     EarlyDataRejected,
     Event,
     KeysUpdated,
+    PeerAuthenticated,
     PeerClosed,
     TicketReceived,
 )
@@ -32,6 +33,7 @@ from .waiting import LINGER, READ_SIZE, deadline_in, discard, until_readable, un
 
 if TYPE_CHECKING:
     from ..handshake.flow import Decision
+    from ..trust.verify import VerifiedPeer
 
 __all__ = ["Decide", "Pump"]
 
@@ -61,6 +63,9 @@ class Pump:
         self._unsent = b""
         self._decision: Decision[Any] | None = None
         self._failure: Exception | None = None
+        self._asked = 0
+        """How often the client was asked for a certificate after the handshake, and what it answered."""
+        self._answers: list[VerifiedPeer | None] = []
         self._heard = False
         """Whether the peer has said anything since the handshake."""
         self._ended = False
@@ -160,6 +165,8 @@ class Pump:
                 self._ended = True
             elif isinstance(event, DecisionNeeded):
                 self._decision = event.decision
+            elif isinstance(event, PeerAuthenticated):
+                self._answers.append(event.peer)
             elif isinstance(event, EarlyDataReceived):
                 self.early_data += event.data
             elif isinstance(event, EarlyDataRejected):
@@ -188,9 +195,18 @@ class Pump:
                 raise Misuse("the stream was closed while it was read", code="closed") from problem
             if data:
                 self._run(partial(self.connection.receive_data, data))
+                self._take_late_decisions()
             else:
                 self._hear_end(problem)
             return True
+
+    def _take_late_decisions(self) -> None:
+        """What is asked after the handshake: for a client's certificate and its signature, or about them."""
+        while self._decision is not None and self.connection.handshake_complete and self._failure is None:
+            self._take_decision(self._decision)
+        if self.connection.has_data_to_send and self.connection.handshake_complete:
+            # The answer, or new keys, shall not wait until this side has something to say.
+            self._flush()
 
     def _hear_end(self, problem: Exception | None) -> None:
         try:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import socket
 from contextlib import suppress
-from typing import TYPE_CHECKING, Self, TypedDict, Unpack
+from typing import IO, TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
 from ..config import ClientConfig, ServerConfig
 from ..connection import ClientConnection, ServerConnection
-from ..errors import Misuse
+from ..errors import Misuse, TLSError
 from ..wire.codepoints import ProtocolVersion
+from .file import open_file
 from .pump import Decide, Pump
 from .waiting import LINGER, deadline_in, discard
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from ..trust.verify import VerifiedPeer
 
 __all__ = ["StreamOptions", "TLSStream"]
+
+_PENDING_LIMIT = 1024 * 1024
+"""Bytes of data that are kept for ``recv`` while something else is waited for."""
 
 _CHUNK = 64 * 1024
 """Bytes of application data that are encrypted at a time: buffers over 128 KiB cost page faults."""
@@ -183,9 +187,64 @@ class TLSStream(Pump):
                     return False
         return True
 
+    def request_client_certificate(self, *, wait: bool = True) -> VerifiedPeer | None:
+        """Ask a connected client for its certificate (RFC 8446 section 4.6.2), on a server, in TLS 1.3.
+
+        Gives who the client is, as ``peer`` does from then on, or None for an empty answer. Data that comes before the
+        answer is kept for ``recv``, 1 MiB at most. Without ``wait`` it gives None at once, and ``recv`` will come upon the
+        answer. Raises ``Misuse`` where the client did not offer that or ``trust`` is not set, ``CertificateRejected``
+        for a certificate that is refused, ``TimeoutError`` where no answer comes.
+        """
+        if not isinstance(self.connection, ServerConnection):
+            raise Misuse("only a server can ask for a client's certificate")
+        with self._sending:
+            self._check_open()
+            with self._engine:
+                self.connection.request_client_certificate()
+                self._asked += 1
+                number = self._asked
+            self._push_within(deadline_in(self._timeout))
+        self._flush()
+        return self._wait_for_answer(number) if wait else None
+
+    def _wait_for_answer(self, number: int) -> VerifiedPeer | None:
+        with self._reading:
+            deadline = deadline_in(self._timeout)
+            while len(self._answers) < number:
+                self._check_open()
+                if self._ended:
+                    raise TLSError(
+                        "the client ended the connection instead of answering the request for a certificate",
+                        code="no-answer",
+                    )
+                if self.pending > _PENDING_LIMIT:
+                    raise TLSError(
+                        f"the client sent {self.pending} bytes of data and no answer to the request for its certificate",
+                        code="no-answer",
+                    )
+                if not self._receive(deadline):
+                    raise TimeoutError(f"the client sent no certificate within {self._timeout} s")
+            return self._answers[number - 1]
+
     def _push_within(self, deadline: float | None) -> None:
         if not self._push(deadline):
             raise TimeoutError(f"the {self._peer_role} took no more data within {self._timeout} s")
+
+    def makefile(
+        self,
+        mode: str = "r",
+        buffering: int = -1,
+        *,
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str | None = None,
+    ) -> IO[Any]:
+        """The stream as a file, as ``socket.makefile`` makes it: modes ``r``, ``w``, ``rw``, each with ``b`` for bytes.
+
+        Closing the file flushes it and leaves the stream open; once the stream is closed, the file can't be used. What
+        the file has in its buffer ``recv`` does not see. After a ``TimeoutError`` it can't be read any more.
+        """
+        return open_file(self, mode, buffering, encoding, errors, newline)
 
     # The end
 

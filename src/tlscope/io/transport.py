@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ..trust.verify import VerifiedPeer
     from .protocol import TLSProtocol
 
 __all__ = ["TLSTransport"]
@@ -42,6 +43,15 @@ class TLSTransport(asyncio.Transport):
     def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
         """Send several pieces as one."""
         self.write(b"".join(list_of_data))
+
+    def request_client_certificate(self) -> asyncio.Future[VerifiedPeer | None]:
+        """Ask a connected client for its certificate (RFC 8446 section 4.6.2), on a server, in TLS 1.3.
+
+        The future gives who the client is, as ``connection.peer`` does from then on, or None for an empty answer; it fails
+        with what the connection fails with. The answer comes behind what the client has sent before: a reader that is full
+        must be read for it to arrive. Raises ``Misuse`` where the client did not offer that, or ``trust`` is not set.
+        """
+        return self._tls.request_client_certificate()
 
     def can_write_eof(self) -> bool:
         """True: close_notify ends one direction and leaves the other."""
