@@ -55,10 +55,12 @@ def open_file(
         raise Misuse(f"the mode {mode!r} of a file must be of 'r', 'w' and 'b'")
     binary = "b" in mode
     raw: Any = _RawFile(stream, kind)
+    file: IO[Any]
     if buffering == 0:
         if not binary:
             raise Misuse("a text file can't be without a buffer: use mode 'b'")
-        return raw
+        file = raw
+        return file
     size = io.DEFAULT_BUFFER_SIZE if buffering < 0 else buffering
     buffered: Any
     if len(kind) == 2:
@@ -67,4 +69,5 @@ def open_file(
         buffered = io.BufferedReader(raw, size)
     else:
         buffered = io.BufferedWriter(raw, size)
-    return buffered if binary else io.TextIOWrapper(buffered, encoding, errors, newline)
+    file = buffered if binary else io.TextIOWrapper(buffered, encoding, errors, newline)
+    return file
