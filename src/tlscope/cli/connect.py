@@ -175,6 +175,7 @@ def _shake_hands(
         if stream is not None:
             stream.close()
         _draw(output, recorder)
+        _explain(output, recorder, error)
         if recorder.said_anything:
             output.say("", to_stderr=True)
         _document(output, recorder)
@@ -200,6 +201,17 @@ def _report(output: Output, stream: TLSStream, recorder: Recorder) -> None:
 def _draw(output: Output, recorder: Recorder) -> None:
     if recorder.said_anything and not output.as_json:
         output.say(draw(recorder, width=output.err.width), to_stderr=True)
+
+
+def _explain(output: Output, recorder: Recorder, error: Exception) -> None:
+    """What stands behind the cause that the drawing names: how it is known, the evidence, what to do."""
+    if not isinstance(error, TLSError):
+        return
+    diagnosis = error.explain()
+    output.document["diagnosis"] = diagnosis.as_dict()
+    if recorder.said_anything:
+        lines = diagnosis.details(output.err.width).splitlines()
+        output.say("", *(Text(line, no_wrap=True, overflow="ignore") for line in lines), to_stderr=True)
 
 
 def _document(output: Output, recorder: Recorder) -> None:

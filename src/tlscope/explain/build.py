@@ -10,6 +10,7 @@ from .. import trace as t
 from ..wire.codepoints import AlertLevel, ProtocolVersion
 from .carried import carried_by
 from .certificates import summarize
+from .diagnosis.entry import diagnose_event
 from .messages import Known, describe
 from .model import (
     AlertRow,
@@ -289,13 +290,18 @@ class _Builder:
         if code in ("truncated", "alert-close-notify"):
             judge = None
         evidence = error.get("evidence")
+        sentence, rule = error.get("sentence") or "", error.get("rfc") or ""
+        if judge == peer:
+            # An alert says little by itself; with what this side said and was asked for it says more.
+            told = diagnose_event(event, self.role)
+            code, sentence, rule = told.id, told.cause, told.rule
         self.failure = Failure(
             event=index,
             time=self.time(event),
             code=code,
-            sentence=printable(error.get("sentence") or "", 1000),
+            sentence=printable(sentence, 1000),
             where=printable(error.get("step") or ""),
-            rfc=printable(error.get("rfc") or ""),
+            rfc=printable(rule),
             judge=judge,
             alert="",
             alert_to=None,

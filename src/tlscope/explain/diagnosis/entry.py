@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ...errors import TLSError
     from .model import Diagnosis
 
-__all__ = ["diagnose", "diagnose_trace"]
+__all__ = ["diagnose", "diagnose_event", "diagnose_trace"]
 
 
 def diagnose(error: TLSError) -> Diagnosis:
@@ -26,7 +26,12 @@ def diagnose_trace(trace: Trace) -> Diagnosis | None:
     """The explanation of the failure that a trace ends in, None where nothing failed; ``remarks`` has the rest."""
     role = next((event.role for event in trace.events if isinstance(event, Started)), "")
     failed = next((event for event in trace.events if isinstance(event, Failed)), None)
-    return None if failed is None else _of(Failure.of_event(failed.error, role))
+    return None if failed is None else diagnose_event(failed, role)
+
+
+def diagnose_event(event: Failed, role: str) -> Diagnosis:
+    """The explanation of the failure that an event of a trace tells of; ``role`` is whose trace it is."""
+    return _of(Failure.of_event(event.error, role))
 
 
 def _of(failure: Failure) -> Diagnosis:

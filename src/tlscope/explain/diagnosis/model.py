@@ -105,7 +105,11 @@ class Diagnosis:
             more = "; what fits too is below" if self.alternatives else ""
             lines += paragraphs(f"The {_other(self.role)} did not say so: this fits best{more}.", width, indent=2)
         lines += _named("where", self.where, width)
-        lines += _named("judge", self.verdict, width)
+        return "\n".join([*lines, self.details(width)])
+
+    def details(self, width: int = WIDTH) -> str:
+        """What stands behind the cause, for where that and the step are shown already: judge, evidence, rule, fixes."""
+        lines = [*_named("judge", self.verdict, width)]
         label = "evidence"
         for name, value in self.evidence:
             lines += _named(label, f"{name}: {value}", width)
@@ -117,9 +121,8 @@ class Diagnosis:
             if fix.command:
                 lines.append(" " * (_COLUMN + 2) + fix.command)
         for number, other in enumerate(self.alternatives):
-            lines += _named(
-                "or else" if number == 0 else "", f"{other.id}: {_sentence(other.cause)} {other.tell}", width
-            )
+            text = f"{other.id}: {_sentence(other.cause)} {other.tell}"
+            lines += _named("or else" if number == 0 else "", text, width)
         return "\n".join(lines)
 
     def as_dict(self) -> dict[str, Any]:
