@@ -88,6 +88,13 @@ class _Steady(Seeded):
         return super().bytes(length)
 
 
+class _Lasting(MemorySessionStore):
+    """Keeps a session whatever becomes of it, so that it can be replayed."""
+
+    def take(self, name: bytes, now: float) -> bytes | None:
+        return self.get(name, now)
+
+
 _TICKET: Settings = {"tickets": TicketKeys(randomness=_Steady("tickets"))}
 
 
@@ -129,7 +136,7 @@ SHAPES: dict[str, tuple[Settings, Settings]] = {
         ),
     ),
     "resumed by ticket": _joined(({}, _TICKET)),
-    "resumed by ID": _joined(({}, {"session_store": MemorySessionStore()})),
+    "resumed by ID": _joined(({}, {"session_store": _Lasting()})),
 }
 """Every shape by name: the client's and the server's settings."""
 

@@ -197,7 +197,32 @@ def test_the_echo_tells_that_a_ticket_was_taken() -> None:
     assert ClientHello.decode(hello.raw[4:]).session_id == ServerHello.decode(echo.raw[4:]).session_id != b""
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_a_session_ends_where_its_resumption_fails(way: str) -> None:
+    # RFC 5246 section 7.2.2. What a server has sealed into a ticket it can't take back.
+    friends = Friends(way)
+    session = friends.session
+    assert session is not None
+    cache = MemorySessionCache()
+    cache.put(SERVER_NAME, replace(session, secret=bytes(48)))
+    failed = friends.meet({"sessions": cache}).run()
+    assert isinstance(failed.errors["client"], PeerViolation)
+    assert isinstance(failed.errors["server"], AlertReceived)
+    assert cache.find(SERVER_NAME, NOW.timestamp()) is None
+    assert resumed(friends.meet()) is (way == "ticket")
+
+
 # Not resumed, and the reason
+
+
+def test_an_unknown_session_id() -> None:
+    friends = Friends("session ID")
+    assert not resumed(friends.meet(server={"session_store": MemorySessionStore()}))
+    assert "session ID is not, or no longer, known here" in friends.reason
+    # A client of both versions makes up a session ID for middleboxes, which nobody needs to wonder about.
+    both = {"max_version": ProtocolVersion.TLS1_3, "sessions": MemorySessionCache()}
+    assert not resumed(friends.meet(both))
+    assert friends.reason == ""
 
 
 def test_an_expired_ticket_is_not_even_offered() -> None:

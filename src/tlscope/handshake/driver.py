@@ -147,8 +147,8 @@ class Handshake:
         self.renegotiations_refused = 0
         self.half_rtt = False
         """Whether a server may send application data before the client's Finished: nobody else is to be authenticated."""
-        self.forget_session: Callable[[], None] | None = None
-        """Takes the session that was offered out of the cache: what a failed handshake does (RFC 5246 section 7.2.2)."""
+        self.forget_session: Callable[[], object] | None = None
+        """Takes the session at hand out of where it is kept: what a failed handshake does (RFC 5246 section 7.2.2)."""
         self.post_handshake: PostHandshakeAuth | None = None
         self.late_peer: LatePeer | None = None
         """What a client has just shown, for the engine to put into the facts."""

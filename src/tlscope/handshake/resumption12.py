@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from .. import violations
@@ -50,9 +51,13 @@ def find_session(hs: Handshake, config: ServerConfig, hello: ClientHello, *, ext
             sealed = config.tickets.open(ticket, now)
         elif hello.session_id and config.session_store is not None:
             stored = config.session_store.get(hello.session_id, now)
+            if stored is None and x.SUPPORTED_VERSIONS.type in hello.extensions:
+                return None  # a client of TLS 1.3 makes up a session ID that means nothing (RFC 8446 appendix D.4)
             if stored is None:
-                return None
+                raise TicketRejected("its session ID is not, or no longer, known here")
             sealed = stored
+            # RFC 5246 section 7.2.2: a session whose resumption fails is over.
+            hs.forget_session = partial(config.session_store.take, hello.session_id, now)
         else:
             return None
         session = decode_session(sealed)
