@@ -42,10 +42,16 @@ Made by `make docs` from the commands themselves; `tlscope COMMAND --help` print
   - `connect` has `host`, `port`, `facts`, `steps`, `chain` (the server's certificates) and, with `--send`, `answer`.
   - `serve` prints a document a line, each with its `event`: `listening` (`host`, `port`, `certificate`), `handshake`
     (`connection`, `address`, `facts`, `steps`, or `error`) and `end` (`connection`, `error`).
+  - `explain` has `connections`, each with `title`, `client`, `server`, `facts`, `steps` and `diagnosis`, and `remarks`.
+  - `inspect` has `files` (`items` with `kind`, `facts` and `faults`, and `chain_faults`) and `keys`; of a server `facts`,
+    `chain` and, where it is refused, `diagnosis`; of a pre-flight `attempts`, `accepted` and `remarks`.
   - A step has `number`, `title`, `sender` and `messages`; a message has `name`, `sender`, `time` (seconds), `epoch` (the
     keys that protect it) and `details`.
 - `--trace FILE` writes one JSON object a line, one for each event, behind a header line for each connection;
   `tlscope.Trace.from_json_lines` reads a connection's lines back. Secrets are not in it.
+- `--html FILE` writes the report, one page that loads nothing: the diagram, each message's fields beside its bytes, keys,
+  certificates and decisions. `--svg` and `--mermaid` write the diagram alone.
+- `--pcapng FILE` writes a capture with its secrets in it, readable by you alone; Wireshark opens it decrypted.
 - `--keylog FILE` appends the lines of RFC 9850, readable by you alone. Who has them can read the connection.
 """
 
