@@ -11,6 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from native_openssl import NativeOpenSSL
+from ours import Credentials, Settings
 from peer_programs import GnuTLS, Node, OpenSSL
 from peers import V12, V13, Peer
 
@@ -101,8 +102,6 @@ ML_DSA = {
 @pytest.fixture(scope="session")
 def post_quantum(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Credentials with ML-DSA keys; their authority's is an ordinary one."""
-    from conftest import Credentials
-
     directory = tmp_path_factory.mktemp("post-quantum")
     root = Authority.create("Interop root")
     (directory / "ca.pem").write_bytes(root.pem())
@@ -115,8 +114,6 @@ def post_quantum(tmp_path_factory: pytest.TempPathFactory) -> Any:
 class TestPostQuantumSignatures:
     @pytest.fixture
     def settings(self, post_quantum: Any) -> Any:
-        from conftest import Settings
-
         return Settings(post_quantum)
 
     @pytest.fixture

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from loopback import PATIENCE
 from native_openssl import NativeOpenSSL
+from ours import answer as echo
 from peer_inprocess import PythonSSL
 from peer_programs import Curl, GnuTLS, Node, OpenSSL
 from peers import V12, V13, Peer
 
-from tlscope import MemorySessionStore, ProtocolVersion, TLSStream, connect
+from tlscope import MemorySessionStore, NamedGroup, ProtocolVersion, TLSStream, connect
 
 PEERS = [OpenSSL(), NativeOpenSSL(), GnuTLS(), PythonSSL(), Node(), Curl()]
 SERVERS = [peer for peer in PEERS if not isinstance(peer, Curl)]
@@ -80,7 +81,8 @@ def test_we_resume(peer: Peer, version: ProtocolVersion, mutual: bool, settings)
 
 
 class TestEarlyData:
-    def test_of_openssl_s_client(self, settings, serve, tmp_path: Path) -> None:
+    @auths
+    def test_of_openssl_s_client(self, mutual: bool, settings, serve, tmp_path: Path) -> None:
         peer = OpenSSL()
         present(peer)
         early: list[bytes] = []
@@ -91,18 +93,82 @@ class TestEarlyData:
             stream.recv(1)
 
         (tmp_path / "early").write_bytes(EARLY)
-        ours = serve(settings.server(V13, max_early_data=1000), handler)
-        answer = peer.resume(settings.peer_client(V13), ours.port, WORD, "-early_data", str(tmp_path / "early"))
+        ours = serve(settings.server(V13, mutual=mutual, max_early_data=1000), handler)
+        setup = settings.peer_client(V13, "P-256" if mutual else None)
+        answer = peer.resume(setup, ours.port, WORD, "-early_data", str(tmp_path / "early"))
         assert answer.ok, answer.text
         assert "Early data was accepted" in answer.text
         assert ours.facts[1].early_data == "accepted"
+        assert [facts.peer is not None for facts in ours.facts] == [mutual, mutual]
         assert early == [b"", EARLY]
 
-    def test_to_openssl_s_server(self, settings) -> None:
+    def test_of_openssl_s_client_that_we_reject(self, settings, serve, tmp_path: Path) -> None:
+        """A HelloRetryRequest rejects it (RFC 8446 section 4.2.10); the session is resumed all the same."""
+        peer = OpenSSL()
+        present(peer)
+        (tmp_path / "early").write_bytes(EARLY)
+        ours = serve(settings.server(V13, max_early_data=1000, groups=[NamedGroup.secp521r1]))
+        answer = peer.resume(settings.peer_client(V13), ours.port, WORD, "-early_data", str(tmp_path / "early"))
+        assert answer.ok, answer.text
+        assert "Early data was rejected" in answer.text
+        assert ours.facts[1].early_data == "rejected"
+        assert ours.facts[1].resumed
+        assert ours.facts[1].hello_retry_request
+
+    def test_of_gnutls_cli(self, settings, serve, tmp_path: Path) -> None:
+        peer = GnuTLS()
+        present(peer)
+        early: list[bytes] = []
+
+        def handler(stream: TLSStream) -> None:
+            early.append(stream.early_data)
+            echo(stream)
+
+        (tmp_path / "early").write_bytes(EARLY)
+        ours = serve(settings.server(V13, max_early_data=1000), handler)
+        resumed = peer.resume(settings.peer_client(V13), ours.port, WORD, "--earlydata", str(tmp_path / "early"))
+        assert resumed.ok, resumed.text
+        ours.ended(2)
+        assert sorted(early) == [b"", EARLY]
+        assert sorted(facts.early_data for facts in ours.facts) == ["", "accepted"]
+
+    def test_to_gnutls_serv(self, settings) -> None:
+        peer = GnuTLS()
+        present(peer)
+        config = settings.client(V13, early_data=True)
+        with peer.server(settings.peer_server(V13), "--earlydata", "--maxearlydata", "1000") as running:
+            for fate in ("", "accepted"):
+                options = {"server_name": "localhost", "timeout": PATIENCE, "early_data": EARLY}
+                with connect("127.0.0.1", running.port, config, **options) as stream:
+                    assert stream.facts.early_data == fate
+                    stream.sendall(WORD)
+                    # It echoes what comes after the handshake.
+                    expected = WORD if fate else EARLY + WORD
+                    assert receive(stream, len(expected)) == expected
+
+    def test_more_than_openssl_s_server_takes_goes_late(self, settings) -> None:
         peer = OpenSSL()
         present(peer)
         config = settings.client(V13, early_data=True)
-        with peer.server(settings.peer_server(V13), None, "-early_data") as running:
+        with peer.server(settings.peer_server(V13), None, "-early_data", "-max_early_data", "5") as running:
+            process = running.process
+            assert process is not None
+            for times in (1, 2):
+                options = {"server_name": "localhost", "timeout": PATIENCE, "early_data": EARLY}
+                with connect("127.0.0.1", running.port, config, **options) as stream:
+                    assert process.wait_for(EARLY.decode().strip(), times), process.text
+                    assert stream.facts.resumed is (times == 2)
+                    process.say(WORD)
+                    assert receive(stream, len(WORD)) == WORD
+        assert "No early data received" in process.text
+        assert "Early data received" not in process.text
+
+    @auths
+    def test_to_openssl_s_server(self, mutual: bool, settings) -> None:
+        peer = OpenSSL()
+        present(peer)
+        config = settings.client(V13, "P-256" if mutual else None, early_data=True)
+        with peer.server(settings.peer_server(V13, mutual=mutual), None, "-early_data") as running:
             process = running.process
             assert process is not None
             for times, fate in enumerate(("", "accepted"), 1):
