@@ -6,6 +6,7 @@ should; that they fail is the point.
 Examples:
 
     tlscope lab run wrong-host
+    tlscope lab run no-client-cert --html lab.html
     tlscope lab run client-cert-not-offered --json
     tlscope lab run all
 """
@@ -21,7 +22,7 @@ from ..errors import TLSError
 from ..explain import compare
 from ..explain.words import printable
 from ..lab import CASES, Case, Outcome, Seen, Workshop, run
-from . import options
+from . import options, pictures
 from .errors import usage
 from .output import Output
 
@@ -30,9 +31,15 @@ __all__ = ["CaseId", "chosen", "document_of", "lab_run", "show_view"]
 CaseId = Annotated[str, typer.Argument(metavar="ID|all", help="A case of `tlscope lab list`, or all of them.")]
 
 
-def lab_run(context: typer.Context, case: CaseId, as_json: options.JsonText = False) -> None:
+def lab_run(
+    context: typer.Context,
+    case: CaseId,
+    html: pictures.HtmlFile = None,
+    as_json: options.JsonText = False,
+) -> None:
     """The command ``tlscope lab run``."""
     output = Output.of(context)
+    drawn = pictures.Pictures(html)
     output.document["cases"] = []
     workshop = Workshop()
     mistakes = []
@@ -42,9 +49,13 @@ def lab_run(context: typer.Context, case: CaseId, as_json: options.JsonText = Fa
                 output.say("")
             outcome = run(one, workshop)
             _show(output, outcome)
+            for seen, _ in outcome.views:
+                if seen.trace is not None:
+                    drawn.add(seen.trace, f"{one.id}, as the {seen.role} saw it")
             mistakes += [f"{one.id}: {what}" for what in outcome.mistakes()]
     finally:
         workshop.close()
+        drawn.write("The lab")
     if mistakes:
         raise RuntimeError(f"an explanation is wrong: {'; '.join(mistakes)}")
 
