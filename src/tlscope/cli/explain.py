@@ -77,7 +77,7 @@ def explain(
         raise usage("--keylog is for captures; a trace holds what it holds")
     else:
         found, remarks = list(_traces(file, content)), []
-    drawn = pictures.Pictures(html, svg, mermaid, pcapng)
+    drawn = pictures.Pictures(html, svg, mermaid, pcapng, most=200)
     output.document["connections"] = []
     for number, one in enumerate(found):
         if number:

@@ -39,7 +39,7 @@ def lab_run(
 ) -> None:
     """The command ``tlscope lab run``."""
     output = Output.of(context)
-    drawn = pictures.Pictures(html)
+    drawn = pictures.Pictures(html, most=200)
     output.document["cases"] = []
     workshop = Workshop()
     mistakes = []

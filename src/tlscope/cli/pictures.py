@@ -20,7 +20,7 @@ from .recorder import Recorder
 __all__ = ["HtmlFile", "MermaidFile", "PcapngFile", "Pictures", "SvgFile", "write_file"]
 
 MOST = 20
-"""Connections that are drawn, at most: the last ones, where there were more."""
+"""Connections that are drawn where a command does not say otherwise."""
 
 HtmlFile = Annotated[
     Path | None,
@@ -75,10 +75,15 @@ class Pictures:
         svg: Path | None = None,
         mermaid: Path | None = None,
         pcapng: Path | None = None,
+        *,
+        most: int = MOST,
     ) -> None:
-        """Begin the files, so that one that can't be written is found now. Raises ``ConfigError``."""
+        """Begin the files, so that one that can't be written is found now. Raises ``ConfigError``.
+
+        Of more than ``most`` connections only the last ones are drawn.
+        """
         self._html, self._svg, self._mermaid, self._pcapng = html, svg, mermaid, pcapng
-        self._kept: deque[_Kept] = deque(maxlen=MOST)
+        self._kept: deque[_Kept] = deque(maxlen=most)
         self._lock = Lock()
         for path in (html, svg, mermaid, pcapng):
             if path is not None:
