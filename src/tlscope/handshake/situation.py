@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..errors import Situation, TLSError
 from ..trust.distinguished_name import describe_name
 from ..wire import extensions as x
-from ..wire import handshake12 as tls12
-from ..wire.handshake import CertificateRequest, ClientHello
+from ..wire.handshake import ClientHello
 
 if TYPE_CHECKING:
     from ..record.layer import RecordLayer
@@ -76,12 +75,11 @@ def _authorities(hs: Handshake) -> tuple[str, ...] | None:
     """The CAs that the CertificateRequest named, whichever side sent it; None where there was none."""
     if hs.asked is not None:
         return tuple(describe_name(one) for one in hs.asked.authorities[:50])
-    for message in hs.said:
-        if isinstance(message, CertificateRequest):
-            return tuple(describe_name(one) for one in (message.extensions.get(x.CERTIFICATE_AUTHORITIES) or ())[:50])
-        if isinstance(message, tls12.CertificateRequest):
-            return tuple(describe_name(one) for one in message.certificate_authorities[:50])
-    return None
+    if "CertificateRequest" not in hs.said:
+        return None
+    from .authenticate import named_authorities  # which needs this module's Asked
+
+    return tuple(describe_name(one) for one in named_authorities(hs.config)[:50])  # type: ignore[arg-type]  # a server's
 
 
 def _hello(hello: ClientHello) -> dict[str, tuple[str, ...]]:

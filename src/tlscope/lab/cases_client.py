@@ -11,9 +11,9 @@ from ..config import ClientAuth
 from ..errors import CertificateRejected, Judge
 from ..trust.reasons import RejectedByApplication
 from ..trust.verify import VerifiedPeer
-from ..wire.codepoints import ProtocolVersion
+from ..wire.codepoints import ProtocolVersion, SignatureScheme
 from .case import Case, Expected, Party, Plan
-from .workshop import CLIENT, Workshop, leaf_only
+from .workshop import CLIENT, HOST, Workshop, leaf_only
 
 __all__ = ["CASES"]
 
@@ -85,6 +85,15 @@ def _silently_left_out(shop: Workshop) -> Plan:
     )
 
 
+def _other_algorithms(shop: Workshop) -> Plan:
+    schemes = (SignatureScheme.rsa_pss_rsae_sha256,)
+    server = shop.authority.issue_server(HOST, key="RSA-2048").identity()
+    return Plan(
+        client=Party(config=shop.client_config(identity=shop.client.identity())),
+        server=Party(config=shop.mutual_config(identities=[server], signature_schemes=schemes)),
+    )
+
+
 CASES = (
     _case("no-client-cert", "the client has no certificate", lambda shop: None),
     _case("no-client-cert-tls12", "the same in TLS 1.2", lambda shop: None, row="no-client-cert", both=_TLS12),
@@ -93,6 +102,15 @@ CASES = (
         "the client's certificate is of a CA that the server did not name, so it stays at home",
         lambda shop: shop.stranger.issue_client(CLIENT).identity(),
         found="no-client-cert",
+    ),
+    Case(
+        id="client-cert-not-offered-algorithm",
+        row="client-cert-not-offered",
+        title="the server accepts RSA signatures only, and the client's key is ECDSA",
+        broken="client",
+        plan=_other_algorithms,
+        client=Expected("client-cert-not-offered", "Certificate", Judge.PEER, "alert"),
+        server=Expected("no-client-cert", "Certificate"),
     ),
     Case(
         id="client-cert-not-offered-quietly",

@@ -15,6 +15,7 @@ from ..sessions import MemorySessionCache, Session, TicketKeys
 from ..wire.codepoints import ContentType, ExtensionType, ProtocolVersion
 from ..wire.extensions import Extensions
 from ..wire.handshake import ClientHello, ServerHello
+from ..wire.handshake12 import HelloRequest
 from . import scripts
 from .case import Case, Expected, Party, Plan
 from .workshop import HOST, Workshop
@@ -84,6 +85,18 @@ def _without_renegotiation_info(message: Any) -> Any:
 def _before_rfc5746(shop: Workshop) -> Plan:
     server = shop.server_config(max_version=ProtocolVersion.TLS1_2, rewrite=_without_renegotiation_info)
     return Plan(client=Party(config=shop.client_config()), server=Party(config=server))
+
+
+def _ask_to_renegotiate(stream: TLSStream, sock: socket.socket) -> None:
+    """What an old server does that wants a certificate for one path only: it asks for a new handshake."""
+    question = stream.recv(4096)
+    stream.connection._handshake.send(HelloRequest())  # nothing that an application may do
+    stream.sendall(question)
+
+
+def _wants_renegotiation(shop: Workshop) -> Plan:
+    server = shop.server_config(max_version=ProtocolVersion.TLS1_2)
+    return Plan(client=Party(config=shop.client_config()), server=Party(config=server, talk=_ask_to_renegotiate))
 
 
 def _cut(shop: Workshop) -> Plan:
@@ -254,6 +267,14 @@ CASES = (
         plan=_before_rfc5746,
         client=Expected("renegotiation", "ServerHello"),
         server=Expected("renegotiation", "ServerHello", *_ALERT),
+    ),
+    Case(
+        id="renegotiation-asked",
+        row="renegotiation",
+        title="the server asks for renegotiation, and goes on where it is declined",
+        broken="server",
+        plan=_wants_renegotiation,
+        client=Expected("renegotiation", "HelloRequest", failure=False),
     ),
     Case(
         id="truncated",

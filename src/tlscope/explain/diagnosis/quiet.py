@@ -35,6 +35,9 @@ def _row_of(event: Choice) -> str:
 def _remark(id: str, event: Choice, role: str) -> Diagnosis:
     row = ATLAS[id]
     evidence = [("reason", event.why)]
+    step, sender = row.step, row.sender
+    if id == "renegotiation":
+        step, sender = ("HelloRequest", "server") if role == "client" else ("ClientHello", "client")
     if event.offered:
         evidence.append(("the peer named", ", ".join(event.offered[:8])))
     if event.configured:
@@ -43,9 +46,9 @@ def _remark(id: str, event: Choice, role: str) -> Diagnosis:
         id=id,
         title=row.title,
         cause=_CAUSE[id].format(why=event.why),
-        step=row.step,
+        step=step,
         role=role,
-        sender=row.sender,
+        sender=sender,
         evidence=tuple(evidence),
         rule=event.rfc or row.rule,
         fixes=row.fixes,
