@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import struct
+from pathlib import Path
 
 import pytest
 from captured import ANSWER, FLOWS, REQUEST, talk
@@ -112,12 +113,28 @@ def test_without_secrets_it_shows_what_anyone_can_read(flow: str) -> None:
     assert "kept" not in to_text(found.trace)
 
 
+def test_a_capture_of_other_peers() -> None:
+    data = Path(__file__).parents[1] / "data"
+    reading = read((data / "openssl.pcap").read_bytes(), (data / "openssl.keys").read_text())
+    titles = [Diagram.of(one.trace).title for one in reading.connections]
+    assert titles == ["Mutual TLS 1.3", "Mutual TLS 1.2", "TLS 1.2, as far as it can be read"]
+    for one in reading.connections[:2]:
+        content = b"".join(data.content or b"" for data in one.trace.of(t.Data))
+        assert content.startswith(b"GET / HTTP/1.0")
+        assert b"HTTP/1.0 200 ok" in content
+        assert (one.sealed, one.holes, one.obstacle) == (False, False, "")
+    assert reading.connections[2].obstacle == (
+        "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA is not among those that are decrypted here."
+    )
+
+
 def test_wrong_secrets_open_nothing() -> None:
     secret = talk("one-way 1.3", "client")
     log = key_log_of(secret.of(t.Secret))
     wrong = "\n".join(line[:-4] + ("0000" if line[-4:] != "0000" else "1111") for line in log.splitlines())
     found = read(rewritten(packets_of(secret)), wrong).connections[0]
     assert (found.decrypted, found.sealed) == (False, True)
+    assert "do not open" in found.obstacle
 
 
 @pytest.mark.parametrize(

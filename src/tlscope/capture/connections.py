@@ -32,6 +32,8 @@ class Captured:
     sealed: bool
     """Whether something stayed encrypted."""
     holes: bool
+    obstacle: str = ""
+    """Why it stayed so, as a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ def _replayed(connection: TcpConnection, client: int, secrets: Secrets) -> Captu
     ends: tuple[Endpoint, ...] = connection.ends
     trace = replay.finish()
     names = str(ends[client]), str(ends[1 - client])
-    return Captured(*names, trace, replay.decrypted, replay.sealed, connection.holes)
+    return Captured(*names, trace, replay.decrypted, replay.sealed, connection.holes, replay.obstacle)
 
 
 def _client_of(connection: TcpConnection) -> int | None:

@@ -57,6 +57,17 @@ class Replay:
         self.decrypted = False
         self.sealed = False
 
+    @property
+    def obstacle(self) -> str:
+        """Why something stayed encrypted, as a sentence; empty where nothing did."""
+        if not self.sealed:
+            return ""
+        if self._heard.answered and self._heard.suite is None:
+            return f"{self._heard.facts()['cipher_suite']} is not among those that are decrypted here."
+        if not self._labels:
+            return "Its secrets are not at hand, so what is encrypted stays so."
+        return "The secrets at hand do not open all of it."
+
     # What comes in
 
     def feed(self, side: Side, data: bytes, time: float) -> None:
@@ -229,7 +240,7 @@ class Replay:
         if not any(isinstance(event, t.Secret) for _, event in self._events):
             self._add(
                 None,
-                t.Secret("CLIENT_RANDOM", ("premaster secret", "both randoms or the session"), heard.client_random),
+                t.Secret("CLIENT_RANDOM", ("premaster secret",), heard.client_random),
                 time,
             )
         speaker.epoch, speaker.keys = "application", None

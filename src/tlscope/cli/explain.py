@@ -111,10 +111,9 @@ def _captured(path: Path, content: bytes, secrets: str) -> tuple[list[_Connectio
         )
     found = []
     for one in reading.connections:
-        said = []
-        if one.sealed:
-            lacking = "some of it" if one.decrypted else "what is encrypted"
-            said.append(f"The secrets for {lacking} are not at hand: give the key log with --keylog FILE.")
+        said = [one.obstacle] if one.obstacle else []
+        if one.sealed and not secrets and "not at hand" in one.obstacle:
+            said.append("A key log opens it: --keylog FILE.")
         if one.holes:
             said.append("Packets are missing from the capture; behind a gap nothing can be read.")
         title = f"{one.client} to {one.server}" if len(reading.connections) > 1 else ""
