@@ -93,6 +93,7 @@ def timed_out(failure: Failure) -> Diagnosis:
     seconds = failure.fact("seconds")
     limit = f", which is the setting handshake_timeout ({seconds} s)" if seconds else ""
     step = failure.awaiting[0] if failure.awaiting else "ClientHello"
+    ours = {} if known.role == "server" else {"fixes": _SLOW_SERVER}
     return of_row(
         "handshake-too-slow",
         failure,
@@ -100,7 +101,14 @@ def timed_out(failure: Failure) -> Diagnosis:
         step=step,
         sender=failure.peer,
         evidence=(("limit", f"{seconds} s"), ("setting", "handshake_timeout"), *_so_far(failure)),
+        **ours,
     )
+
+
+_SLOW_SERVER = (
+    Fix("server", "see what delays it: its log, a slow key, too many connections"),
+    Fix("client", "or wait longer: handshake_timeout (seconds)"),
+)
 
 
 def _dropped(failure: Failure, cause: str) -> Diagnosis:

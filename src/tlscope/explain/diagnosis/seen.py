@@ -20,7 +20,6 @@ _SAME_ROW = {
     "chain-too-long": "handshake-too-big",
     "too-many-renegotiations": "renegotiation",
     "bad-renegotiation-info": "renegotiation",
-    "bad-finished": "tampered",
 }
 """Codes of which several are one row."""
 

@@ -9,7 +9,7 @@ from ...errors import Judge, Situation
 from ..words import listed, printable
 from .atlas import ATLAS
 from .failure import Failure
-from .model import Diagnosis, Fix
+from .model import Alternative, Diagnosis, Fix
 from .rules import broken_rule, last_said
 from .seen import alternatives, fixes
 from .told_client import client_certificate, hello_refused
@@ -77,9 +77,14 @@ def _guess(alert: str, failure: Failure) -> Diagnosis:
         if alert in _HELLO_ALERTS or (alert == "handshake_failure" and _only_hello(known)):
             return hello_refused(alert, failure)
     elif known.role == "server":
-        if alert in _CERTIFICATE_ALERTS:
+        if alert in _CERTIFICATE_ALERTS and known.shown:
             return server_certificate(alert, failure)
-        if alert in ("handshake_failure", "protocol_version", "insufficient_security", "illegal_parameter"):
+        if "ServerHello" in known.sent and alert in (
+            "handshake_failure",
+            "protocol_version",
+            "insufficient_security",
+            "illegal_parameter",
+        ):
             return server_hello(alert, failure)
     return _either(alert, failure)
 
@@ -143,8 +148,17 @@ def _proof(failure: Failure) -> Diagnosis:
     known, peer = failure.known, failure.peer
     signed = next((one for one in ("CertificateVerify", "ServerKeyExchange") if one in known.sent), None)
     if signed is None and known.role == "client":
-        cause = f"the {peer} could not verify our Finished, or a binder of a PSK: the two sides have different keys"
-        return _plain("tampered", cause, last_said(failure), failure, certain=False)
+        return Diagnosis(
+            id="alert-decrypt-error",
+            title=f"the {peer} could not verify a proof",
+            cause=f"the {peer} could not verify our Finished, or the binder of a pre-shared key: the two sides have "
+            f"different keys, or have seen different handshakes",
+            step=last_said(failure),
+            sender=failure.role,
+            certain=False,
+            fixes=(Fix("either", "where a pre-shared key is configured: compare it on both sides"),),
+            alternatives=(Alternative("tampered", "something between changed the handshake", "Compare both traces."),),
+        )
     cause = (
         f"the {peer} could not verify the signature in our {signed or 'CertificateVerify'}: most likely the key that "
         f"signed is not that of the certificate shown"

@@ -35,7 +35,8 @@ def client_certificate(alert: str, failure: Failure) -> Diagnosis:
     cause = f"the server refused {what} with {alert}"
     changes: dict[str, Any] = {"certain": alert == "certificate_revoked"}
     # Servers choose their alerts freely, so what is plain to see counts for more, unless the alert leaves no doubt.
-    fitting = [] if changes["certain"] else sorted(plain, key=lambda fault: fault.id != id)
+    vague = alert not in _BY_ALERT
+    fitting = [fault for fault in plain if fault.id == id or vague]
     if fitting:
         changes["certain"] = fitting[0].id == id  # the alert says so, and so do one's own eyes
         id = fitting[0].id

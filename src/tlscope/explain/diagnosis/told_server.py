@@ -61,19 +61,25 @@ def server_certificate(alert: str, failure: Failure) -> Diagnosis:
     """The client refused the certificate that this server showed."""
     known = failure.known
     rows = list(_ROWS.get(alert, ("unknown-ca",)))
-    if not known.shown:
-        return _diagnosis(rows[0], f"the client refused our certificate with {alert}", False, (), rows[1:])
-    own = shown(known.shown)
+    own = shown(known.shown or (b"",))
     # Clients choose their alerts freely, so what is plain to see counts for more, unless the alert leaves no doubt.
-    plain = [] if alert in _CERTAIN else faults(known.shown, "server", known.server_name, known.now)
+    seen = faults(known.shown or (), "server", known.server_name, known.now)
+    plain = [fault for fault in seen if _explains(fault.id, alert, rows)]
     plain.sort(key=lambda fault: fault.id not in rows)
     evidence = [("certificates sent", str(own.count)), ("name asked for", printable(known.server_name or "none", 100))]
-    evidence += [("to be seen in it", fault.sentence) for fault in plain]
+    evidence += [("to be seen in it", fault.sentence) for fault in seen]
     id, rest = (plain[0].id, plain[0].sentence) if plain else _unseen(alert, own, known.server_name)
     cause = f"the client refused our certificate ({own.subject}, issued by {own.issuer}) with {alert}: {rest}"
-    certain = alert in _CERTAIN or (bool(plain) and plain[0].id in rows and alert in _SAYS_WHAT)
+    certain = alert in _CERTAIN or (bool(plain) and alert in _SAYS_WHAT)
     others = [fault.id for fault in plain[1:]] if plain else _open_to_doubt(rows, own, known.server_name)
     return _diagnosis(id, cause, certain, tuple(evidence), [row for row in others if row != id][:MOST])
+
+
+def _explains(id: str, alert: str, rows: list[str]) -> bool:
+    """Whether a fault is one that clients send this alert for."""
+    if alert in ("bad_certificate", "certificate_unknown"):
+        return True
+    return id in rows or (alert == "unknown_ca" and id in ("issuer-not-ca", "path-length", "not-rfc5280"))
 
 
 def _unseen(alert: str, own: Shown, asked: str | None) -> tuple[str, str]:
@@ -81,7 +87,8 @@ def _unseen(alert: str, own: Shown, asked: str | None) -> tuple[str, str]:
     if alert in ("unknown_ca", "certificate_unknown") or (
         alert == "bad_certificate" and (own.self_signed or own.ends_in_root)
     ):
-        return _trust(own)
+        id, why = _trust(own)
+        return id, why if alert == "unknown_ca" else f"most likely {why}"
     if alert != "bad_certificate":
         return _ROWS.get(alert, ("unknown-ca",))[0], _PLAIN.get(alert, "it does not tell why")
     if asked is None:
