@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from contexts import Files, Handshake, Sides
 
 import tlscope
 import tlscope.ssl as ssl
-from conftest import Files, Handshake, Sides
 from tlscope import CertificateRejected, ConfigError, Misuse, NamedGroup, TLSError, Trace
 from tlscope.authority import Authority
 

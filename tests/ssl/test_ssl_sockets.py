@@ -18,9 +18,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from contexts import Sides
 
 import tlscope.ssl as ssl
-from conftest import Sides
 
 LIMIT = 20.0
 

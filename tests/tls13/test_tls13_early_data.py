@@ -214,7 +214,6 @@ def test_a_guard_file_is_private_and_a_broken_one_says_no(tmp_path: Path) -> Non
     path = tmp_path / "hellos"
     guard = FileReplayGuard(path)
     assert path.stat().st_mode & 0o777 == 0o600
-    guard.close()
     path.write_bytes(b"this is no database" * 100)
     assert not guard.is_first(b"a", 0, 10)
 

@@ -15,7 +15,6 @@ from ..record.reassembly import Reassembly
 from ..wire.alerts import Alert
 from ..wire.codepoints import AlertDescription, AlertLevel, ContentType, ProtocolVersion
 from ..wire.handshake import ClientHello
-from ..wire.handshake import ClientHello
 from .certificate_types import X509_CERTIFICATES
 from .flow import Decision, Flow, expectation, message_name
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 __all__ = ["FileReplayGuard"]
@@ -22,33 +23,25 @@ class FileReplayGuard:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
-        self._local = threading.local()
-        with self._connection() as connection:
+        with self._opened() as connection:
             connection.execute("CREATE TABLE IF NOT EXISTS hellos (name BLOB PRIMARY KEY, until REAL) WITHOUT ROWID")
             connection.execute("CREATE INDEX IF NOT EXISTS ends ON hellos (until)")
 
     def is_first(self, name: bytes, now: float, until: float) -> bool:
         """Whether ``name`` was not seen before by any of the processes; it is remembered until a time."""
         try:
-            with self._connection() as connection:
+            with self._opened() as connection:
                 connection.execute("DELETE FROM hellos WHERE until <= ?", (now,))
                 added = connection.execute("INSERT OR IGNORE INTO hellos VALUES (?, ?)", (name, until))
                 return added.rowcount == 1
         except sqlite3.Error:
             return False
 
-    def _connection(self) -> sqlite3.Connection:
-        known: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if known is None:
-            known = self._local.connection = sqlite3.connect(self.path, timeout=_BUSY_SECONDS)
-        return known
-
-    def close(self) -> None:
-        """Close this thread's connection to the file."""
-        known = getattr(self._local, "connection", None)
-        if known is not None:
-            known.close()
-            del self._local.connection
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        # Opened anew each time: early data is rare, and a connection must outlive neither its thread nor a fork.
+        with closing(sqlite3.connect(self.path, timeout=_BUSY_SECONDS)) as connection, connection:
+            yield connection
 
     def __repr__(self) -> str:
         return f"<FileReplayGuard {self.path}>"
