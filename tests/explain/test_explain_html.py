@@ -17,7 +17,7 @@ from tlscope.explain import Diagram, Reported, to_html
 from tlscope.explain.model import MessageRow
 
 EVERY_VIEW = [(case, role) for case in CASES for role in ("client", "server")]
-VOID = {"meta", "link", "br", "hr", "line", "path", "circle", "rect"}
+VOID = {"meta", "link", "br", "hr", "line", "path", "circle", "rect", "wbr"}
 
 
 class Page(HTMLParser):

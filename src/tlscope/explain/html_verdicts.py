@@ -134,7 +134,9 @@ def _decision(event: t.Choice) -> Iterator[str]:
 
 
 def _options(options: tuple[str, ...], chosen: str) -> str:
-    shown = [element("mark" if one == chosen else "span", text(one, 200)) for one in options[:24]]
+    shown = [
+        element("mark" if one == chosen else "span", text(one, 200).replace("_", "_<wbr>")) for one in options[:24]
+    ]
     if len(options) > 24:
         shown.append(text(f"and {len(options) - 24} more"))
     return element("div", ", ".join(shown), class_="options")
