@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from .compression import check_algorithms
 from .crypto.cipher_suites import SUITES
@@ -91,6 +91,17 @@ DEFAULT_SIGNATURE_SCHEMES = (
     SignatureScheme.rsa_pkcs1_sha512,
 )
 
+LEGACY_SIGNATURE_SCHEMES = (
+    SignatureScheme.rsa_pkcs1_sha256_legacy,
+    SignatureScheme.ecdsa_sha1,
+    SignatureScheme.rsa_pkcs1_sha1,
+)
+"""What old peers may need, off unless ``signature_schemes`` or ``signing_schemes`` names them.
+
+The first lets a TLS 1.3 client sign with an RSA key that can't make PSS signatures, as in old tokens. The others are of TLS
+1.2 and use SHA-1, for which collisions can be bought; RFC 9155 forbids them.
+"""
+
 DEFAULT_CERTIFICATE_SIGNATURE_SCHEMES = DEFAULT_SIGNATURE_SCHEMES
 
 
@@ -123,6 +134,8 @@ _SEQUENCES = (
 
 @dataclass(frozen=True, kw_only=True)
 class _Config:
+    _is_client: ClassVar[bool] = False
+
     trust: TrustAnchors | None = None
     """Whom to believe about the peer's certificate."""
     min_version: ProtocolVersion = ProtocolVersion.TLS1_2
@@ -252,8 +265,8 @@ class _Config:
 
     @cached_property
     def signature_schemes_13(self) -> tuple[SignatureScheme, ...]:
-        """The schemes that a TLS 1.3 handshake may be signed with: RSASSA-PKCS1-v1_5 is not among them."""
-        return tuple(scheme for scheme in self.signature_schemes if SCHEMES[scheme].in_tls13)
+        """The schemes that the peer may sign a TLS 1.3 handshake with: RSASSA-PKCS1-v1_5 is not among them."""
+        return self._signing_in_13(self.signature_schemes, by_client=not self._is_client)
 
     @cached_property
     def signing_schemes_12(self) -> tuple[SignatureScheme, ...]:
@@ -263,7 +276,11 @@ class _Config:
     @cached_property
     def signing_schemes_13(self) -> tuple[SignatureScheme, ...]:
         """What this side may sign a TLS 1.3 handshake with."""
-        return tuple(scheme for scheme in self.signing_schemes_12 if SCHEMES[scheme].in_tls13)
+        return self._signing_in_13(self.signing_schemes_12, by_client=self._is_client)
+
+    def _signing_in_13(self, schemes: Sequence[SignatureScheme], *, by_client: bool) -> tuple[SignatureScheme, ...]:
+        rows = [SCHEMES[scheme] for scheme in schemes]
+        return tuple(row.name for row in rows if row.in_tls13 and (by_client or not row.clients_only))
 
     @cached_property
     def suites_13(self) -> tuple[CipherSuite, ...]:
@@ -299,6 +316,8 @@ class _Config:
 @dataclass(frozen=True, kw_only=True)
 class ClientConfig(_Config):
     """A client's settings. Without ``trust`` the system's anchors are used."""
+
+    _is_client: ClassVar[bool] = True
 
     identity: Identity | None = None
     """The certificate to show a server that asks for one."""
@@ -433,6 +452,8 @@ class ServerConfig(_Config):
     """Keeps sessions here, named by session IDs, for TLS 1.2 clients without tickets."""
     insist_on_group_order: bool = False
     """Ask for the first of ``groups`` that the client has, at the price of a round trip, though it shared a later one."""
+    prioritize_chacha20: bool = False
+    """Choose ChaCha20 for a client that names it first, which shows that it has no AES instructions."""
     client_cipher_order: bool = False
     """Choose the cipher suite by the client's preference instead of the server's."""
     choose_identity: Callable[[Any], Identity | None] | None = field(default=None, repr=False)
@@ -458,6 +479,11 @@ class ServerConfig(_Config):
     def asks_for_certificate(self) -> bool:
         """Whether clients are asked for a certificate in the handshake."""
         return self.client_auth is not ClientAuth.NONE
+
+    @cached_property
+    def cipher_order(self) -> dict[str, bool]:
+        """Whose order of cipher suites counts, for ``negotiate.cipher_suite``."""
+        return {"by_client": self.client_cipher_order, "heed_chacha20": self.prioritize_chacha20}
 
     @cached_property
     def verifier(self) -> Verifier | None:

@@ -16,6 +16,7 @@ from tlscope import (
     AlertDescription,
     CertificateRejected,
     ClientConnection,
+    ConfigError,
     ConnectionFacts,
     DataReceived,
     DecisionNeeded,
@@ -30,12 +31,23 @@ from tlscope import (
     TruncatedStream,
 )
 from tlscope import trace as t
-from tlscope.handshake.flow import ChooseClientIdentity, VerifyPeer
+from tlscope.handshake.flow import ChooseClientIdentity, ChooseServerIdentity, VerifyPeer
+from tlscope.wire import extensions as x
+from tlscope.wire.codepoints import CipherSuite
+from tlscope.wire.handshake import ClientHello, ServerHello
+
+_EARLY_DATA_REASONS = {
+    "HelloRetryRequest": "hello_retry_request",
+    "application protocol": "alpn_mismatch",
+    "ticket age": "ticket_age_skew",
+    "does not allow it": "unsupported_for_session",
+}
 
 __all__ = ["Exchange", "Failure"]
 
 _INVERTED = bytes(value ^ 0xFF for value in range(256))
 _TLS13 = ProtocolVersion.TLS1_3
+_HELLOS: dict[str, Any] = {"ClientHello": ClientHello, "ServerHello": ServerHello}
 
 
 class Failure(Exception):
@@ -69,13 +81,23 @@ class Sink:
 
     choices: list[t.Choice] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
+    raw: dict[str, bytes] = field(default_factory=dict)
     secrets = True
+
+    def hello(self, name: str) -> Any:
+        """The first hello of a kind."""
+        return _HELLOS[name].decode(self.raw[name][4:])
+
+    def why(self, topic: str) -> str:
+        """The reason for the last choice about something; empty where none was made."""
+        return next((choice.why for choice in reversed(self.choices) if choice.topic == topic), "")
 
     def __call__(self, event: t.TraceEvent) -> None:
         if isinstance(event, t.Choice):
             self.choices.append(event)
         elif isinstance(event, t.Message):
             self._saw(event.direction, f"hs {event.raw[0]}")
+            self.raw.setdefault(event.name, event.raw)
         elif isinstance(event, t.ChangeCipherSpecEvent):
             self._saw(event.direction, "ccs")
         elif isinstance(event, t.AlertEvent):
@@ -103,10 +125,14 @@ class Exchange:
         self.unsent = b""
         self.tls: ClientConnection | ServerConnection
         more: dict[str, Any] = {"trace": lambda: self.sink, "key_log": self._learn_secret}
-        if flags.server:
-            self.tls = ServerConnection(server_config(flags, memory, **more))
-        else:
-            self.tls = ClientConnection(client_config(flags, memory, **more), flags.host_name or NO_NAME)
+        try:
+            if flags.server:
+                self.tls = ServerConnection(server_config(flags, memory, **more))
+            else:
+                self.tls = ClientConnection(client_config(flags, memory, **more), flags.host_name or NO_NAME)
+        except ConfigError:
+            _refuse(_connect(flags))
+            raise
         self.socket = _connect(flags)
 
     def run(self) -> None:
@@ -129,8 +155,7 @@ class Exchange:
                 self.socket.sendall(data)
 
     def _step(self) -> None:
-        """Send what is due, and take what comes."""
-        self._send()
+        """Take what comes."""
         try:
             data = self.socket.recv(65536)
         except ConnectionError:
@@ -144,11 +169,15 @@ class Exchange:
             self._take(self.tls.events_before_error())
             raise
         self._take(events)
+        if self.sink.why("renegotiation") and not self.flags.renegotiate_ignore:
+            # tlscope refuses, and goes on; the runner wants a client that takes offence.
+            self.tls.abort(AlertDescription.no_renegotiation)
+            raise Failure(":no-renegotiation:")
 
     def _take(self, events: list[Event]) -> None:
         for event in events:
             if isinstance(event, DecisionNeeded):
-                self._take(self.tls.answer(self._decide(event.decision)))
+                self._take(self.tls.answer(self._answer_to(event.decision)))
             elif isinstance(event, HandshakeCompleted):
                 self.facts = event.facts
             elif isinstance(event, DataReceived | EarlyDataReceived):
@@ -169,12 +198,36 @@ class Exchange:
 
     # Decisions
 
+    def _answer_to(self, decision: Any) -> Any:
+        try:
+            return self._decide(decision)
+        except Failure:
+            raise
+        except Exception as problem:  # what a decision's own way to decide raises is the connection's to report
+            return problem
+
     def _decide(self, decision: Any) -> Any:
+        if self.flags.fail_cert_callback and not isinstance(decision, VerifyPeer):
+            return TLSError("a flag says so", code="cert-callback", alert=AlertDescription.internal_error)
+        if isinstance(decision, ChooseServerIdentity):
+            return self._choose(decision)
         if isinstance(decision, ChooseClientIdentity):
             self._check_request(decision)
             return decision.resolve() if self._must_match_issuer() else self.tls.config.identities[0]
         assert isinstance(decision, VerifyPeer)
         return self._verdict(decision)
+
+    def _choose(self, decision: ChooseServerIdentity) -> Any:
+        flags = self.flags
+        if flags.expect_advertised_alpn is not None:
+            offered = x.ALPN_OFFER(decision.alpn)[1][2:]
+            check(offered == flags.expect_advertised_alpn, f"the client offers the protocols {offered!r}")
+        self._check_peer_schemes(
+            [int(scheme) for scheme in self.sink.hello("ClientHello").extensions.get(x.SIGNATURE_ALGORITHMS) or ()]
+        )
+        if flags.use_ocsp_callback and flags.fail_ocsp_callback:
+            return TLSError("a flag says so", code="ocsp-callback", alert=AlertDescription.internal_error)
+        return decision.resolve()
 
     def _must_match_issuer(self) -> bool:
         return len(self.flags.credentials) > 1
@@ -184,6 +237,8 @@ class Exchange:
         flags = self.flags
         if decision.resumed and not flags.reverify_on_resume:
             return None
+        if not decision.resumed:
+            self.memory.staple = decision.ocsp_response
         bad = flags.verify_fail
         self.verified = "refused" if bad else "accepted"
         soft = not (flags.verify_peer or flags.require_any_client_certificate or flags.use_custom_verify_callback)
@@ -198,12 +253,14 @@ class Exchange:
 
     def _check_request(self, decision: ChooseClientIdentity) -> None:
         flags = self.flags
-        if flags.expect_peer_verify_pref:
-            schemes = [int(scheme) for scheme in decision.signature_schemes]
-            check(schemes == flags.expect_peer_verify_pref, f"the server accepts the signatures {schemes}")
+        self._check_peer_schemes([int(scheme) for scheme in decision.signature_schemes])
         if flags.expect_client_ca_list is not None and flags.expect_client_ca_list not in ("<NULL>", "<EMPTY>"):
             names = ",".join(name.hex() for name in decision.certificate_authorities)
             check(names == flags.expect_client_ca_list, f"the server names the CAs {names}")
+
+    def _check_peer_schemes(self, schemes: list[int]) -> None:
+        expected = self.flags.expect_peer_verify_pref
+        check(not expected or schemes == expected, f"the peer accepts the signatures {schemes}")
 
     # The handshake
 
@@ -215,6 +272,7 @@ class Exchange:
             self.offered_early_data = True
             self._open()
         while self.facts is None:
+            self._send()
             self._step()
             if self.facts is None and self.inbox:
                 self._open()  # early data is answered before the handshake is complete
@@ -269,11 +327,14 @@ class Exchange:
     # After it
 
     def _echo(self) -> None:
+        self._send()
         if self.flags.shim_shuts_down:
             return
         while True:
             if self.flags.key_update_before_read:
                 self.tls.update_keys()
+                self._send()
+            # Nothing is sent only because something came: the answer to a KeyUpdate waits for the next data.
             while not (self.inbox or self.peer_closed):
                 try:
                     self._step()
@@ -293,6 +354,7 @@ class Exchange:
         if self.flags.key_update:
             self.tls.update_keys()
         self.tls.send_data(data[:size].translate(_INVERTED))
+        self._send()
 
     def _shut_down(self) -> None:
         flags, tls = self.flags, self.tls
@@ -302,10 +364,13 @@ class Exchange:
         if self.was_cut:
             raise TruncatedStream
         tls.close()
-        while flags.shim_shuts_down and not self.peer_closed:
-            self._step()
+        self._send()
+        while flags.shim_shuts_down:
             if self.inbox:
                 raise Failure(":application-data-on-shutdown:")
+            if self.peer_closed:
+                return
+            self._step()
 
     # Expectations
 
@@ -345,9 +410,24 @@ class Exchange:
             expected_chain = _pem_chain(flags.expect_peer_cert_file)
             check(facts.peer_chain == expected_chain, "the peer's chain is another one")
         if flags.expect_ocsp_response is not None:
-            check(facts.ocsp_response == flags.expect_ocsp_response, "the staple is another one")
+            check(self.memory.staple == flags.expect_ocsp_response, "the staple is another one")
         if flags.expect_signed_cert_timestamps is not None:
-            check(facts.signed_certificate_timestamps == flags.expect_signed_cert_timestamps, "the SCTs are others")
+            timestamps = x.SIGNED_CERTIFICATE_TIMESTAMPS(facts.signed_certificate_timestamps)[1]
+            check(timestamps == flags.expect_signed_cert_timestamps, "the SCTs are others")
+        self._check_old_protections(facts)
+
+    def _check_old_protections(self, facts: ConnectionFacts) -> None:
+        """What TLS 1.3 has built in and TLS 1.2 by extensions: RFC 5746 and RFC 7627."""
+        if facts.version == _TLS13:
+            return
+        flags, hello = self.flags, self.sink.hello("ClientHello" if self.flags.server else "ServerHello")
+        secure = x.RENEGOTIATION_INFO.type in hello.extensions
+        if flags.server:
+            secure = secure or CipherSuite.TLS_EMPTY_RENEGOTIATION_INFO_SCSV in hello.cipher_suites
+        check(secure or not flags.expect_secure_renegotiation, "the peer does not know RFC 5746")
+        check(not (secure and flags.expect_no_secure_renegotiation), "the peer knows RFC 5746")
+        extended = x.EXTENDED_MASTER_SECRET.type in self.sink.hello("ServerHello").extensions
+        check(extended or not flags.expect_extended_master_secret, "the extended master secret is not in use")
 
     def _check_early_data(self, facts: ConnectionFacts) -> None:
         flags = self.flags
@@ -361,8 +441,23 @@ class Exchange:
 
     def _early_data_reason(self, facts: ConnectionFacts) -> str:
         """In the runner's words."""
-        notes = [choice.why for choice in self.sink.choices if choice.topic == "early_data"]
-        return notes[-1] if notes else "disabled"
+        flags, offered = self.flags, self.memory.sessions.offered
+        had_session = bool(self.sink.why("resumption")) if flags.server else offered is not None
+        reasons = (
+            (not flags.enable_early_data, "disabled"),
+            (facts.version < _TLS13, "protocol_version"),
+            (facts.early_data == "accepted", "accept"),
+            (not had_session, "no_session_offered"),
+            (offered is not None and not offered.max_early_data, "unsupported_for_session"),
+            (not self.offered_early_data and not flags.server, "alpn_mismatch"),
+            (facts.hello_retry_request and not flags.server, "hello_retry_request"),
+            (not facts.resumed, "session_not_resumed"),
+        )
+        for holds, reason in reasons:
+            if holds:
+                return reason
+        why = self.sink.why("early_data")
+        return next((reason for words, reason in _EARLY_DATA_REASONS.items() if words in why), "peer_declined")
 
     def _check_sessions(self, facts: ConnectionFacts) -> None:
         flags, memory = self.flags, self.memory
@@ -370,7 +465,7 @@ class Exchange:
             expected = not flags.expect_no_session and (not facts.resumed or flags.expect_ticket_renewal)
             check((memory.sessions.received is not None) == expected, "a session was kept, or none, against the flags")
         if flags.server and not self.resumes:
-            kept = "1 sessions" in repr(memory.store)
+            kept = memory.store.kept > 0
             check(kept or not flags.expect_session_id, "no session was kept on the server")
             check(not (kept and flags.expect_no_session_id), "a session was kept on the server")
 
@@ -404,6 +499,15 @@ def _pem_chain(path: str) -> tuple[bytes, ...]:
 
     certificates = x509.load_pem_x509_certificates(Path(path).read_bytes())
     return tuple(one.public_bytes(Encoding.DER) for one in certificates)
+
+
+def _refuse(connection: socket.socket) -> None:
+    """tlscope finds bad settings before there is a connection; the runner waits for one, and for internal_error on it."""
+    connection.sendall(b"\x15\x03\x03\0\2\2\x50")
+    connection.shutdown(socket.SHUT_WR)
+    while connection.recv(65536):
+        pass
+    connection.close()
 
 
 def _connect(flags: Flags) -> socket.socket:

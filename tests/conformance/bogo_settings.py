@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -35,7 +35,7 @@ from tlscope import (
 from tlscope.crypto.cipher_suites import SUITES
 from tlscope.crypto.groups import GROUPS
 from tlscope.crypto.signatures import SCHEMES
-from tlscope.handshake.flow import ChooseClientIdentity, VerifyPeer
+from tlscope.handshake.flow import ChooseClientIdentity, ChooseServerIdentity, VerifyPeer
 from tlscope.replay import MemoryReplayGuard
 from tlscope.sessions import MemorySessionStore, TicketRejected
 from tlscope.wire import extensions as x
@@ -82,13 +82,25 @@ class OneSession:
         self.offered = None
 
 
+class CountingStore(MemorySessionStore):
+    """A server's store that knows how many sessions were put into it."""
+
+    kept = 0
+
+    def put(self, name: bytes, session: bytes, expires_at: float) -> None:
+        self.kept += 1
+        super().put(name, session, expires_at)
+
+
 @dataclass
 class Memory:
     """What lasts over the connections of one case."""
 
     sessions: OneSession = field(default_factory=OneSession)
     tickets: Any = field(default_factory=TicketKeys)
-    store: MemorySessionStore = field(default_factory=MemorySessionStore)
+    store: CountingStore = field(default_factory=lambda: CountingStore())
+    staple: bytes | None = None
+    """What the peer stapled in the handshake in which it showed its certificate."""
     replay_guard: MemoryReplayGuard = field(default_factory=MemoryReplayGuard)
     passed: float = 0.0
     started: datetime = field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0))
@@ -154,7 +166,8 @@ def client_config(flags: Flags, memory: Memory, **more: Any) -> ClientConfig:
         identities=shown,
         ocsp_stapling=flags.enable_ocsp_stapling,
         fallback=flags.fallback_scsv,
-        sessions=memory.sessions,
+        sessions=None if flags.no_ticket else memory.sessions,
+        grease=flags.enable_grease,
         early_data=flags.enable_early_data,
         key_shares=_key_shares(flags),
         insecure_skip_verification=True,
@@ -184,7 +197,9 @@ def server_config(flags: Flags, memory: Memory, **more: Any) -> ServerConfig:
         replay_guard=memory.replay_guard,
         session_store=memory.store,
         client_cipher_order=not (flags.cipher or flags.server_preference),
-        ask=frozenset((VerifyPeer,)),
+        prioritize_chacha20="|" in (flags.cipher or ""),
+        insist_on_group_order=True,
+        ask=frozenset((VerifyPeer,) if flags.no_server_name_ack else (VerifyPeer, ChooseServerIdentity)),
         rewrite=_name_authorities(flags.use_client_ca_list),
         **more,
     )
@@ -192,7 +207,7 @@ def server_config(flags: Flags, memory: Memory, **more: Any) -> ServerConfig:
 
 def _common(flags: Flags, memory: Memory) -> dict[str, Any]:
     lowest, highest = _versions(flags)
-    common: dict[str, Any] = {
+    return {
         "min_version": lowest,
         "max_version": highest,
         "cipher_suites": _cipher_suites(flags.cipher),
@@ -202,11 +217,10 @@ def _common(flags: Flags, memory: Memory) -> dict[str, Any]:
         "alpn": _protocols(flags),
         "clock": memory.clock,
         "require_extended_master_secret": False,
+        "require_secure_renegotiation": flags.no_legacy_server_connect,
         "max_fragment": flags.max_send_fragment or 1 << 14,
+        "limits": Limits(max_handshake_message=flags.max_cert_list or 1 << 16, max_certificates=100),
     }
-    if flags.max_cert_list:
-        common["limits"] = Limits(max_handshake_message=flags.max_cert_list)
-    return common
 
 
 def _versions(flags: Flags) -> tuple[ProtocolVersion, ProtocolVersion]:
@@ -263,13 +277,20 @@ def _key_shares(flags: Flags) -> tuple[NamedGroup, ...] | None:
 
 def _schemes(numbers: Iterable[int]) -> tuple[SignatureScheme, ...]:
     schemes = tuple(SignatureScheme.of(number) for number in numbers if number not in _NEVER_SCHEMES)
-    return tuple(scheme for scheme in schemes if scheme in SCHEMES)
+    for scheme in schemes:
+        if scheme not in SCHEMES:
+            raise Unimplemented(f"the signature scheme {scheme}")
+    return schemes
 
 
 def _protocols(flags: Flags) -> tuple[str, ...]:
     """The application protocols: a client's list, or the one that a server picks."""
     if flags.server:
-        return () if flags.select_alpn is None or flags.decline_alpn else (flags.select_alpn.decode(),)
+        if flags.reject_alpn:
+            return ("spoken by nobody",)
+        if flags.select_empty_alpn:
+            return ("",)
+        return () if not flags.select_alpn or flags.decline_alpn else (flags.select_alpn.decode(),)
     wire, protocols = flags.advertise_alpn or b"", []
     while wire:
         protocols.append(wire[1 : 1 + wire[0]].decode())
@@ -287,7 +308,8 @@ def identities(flags: Flags) -> tuple[Identity, ...]:
     if first.cert_file:
         # Its preferences are the connection's.
         identity = _load(first.cert_file, first.key_file)
-        shown.append(identity.with_ocsp_response(first.ocsp_response or None))
+        staple = None if flags.decline_ocsp_callback else first.ocsp_response
+        shown.append(_with_timestamps(identity.with_ocsp_response(staple or None), first))
     return tuple(shown)
 
 
@@ -296,7 +318,14 @@ def _identity(credential: Credential) -> Identity:
     if credential.signing_prefs:
         schemes = [scheme for scheme in _schemes(credential.signing_prefs) if scheme in identity.schemes_12]
         identity = Identity.with_signer(identity.chain, identity.sign, schemes)
-    return identity.with_ocsp_response(credential.ocsp_response or None)
+    return _with_timestamps(identity.with_ocsp_response(credential.ocsp_response or None), credential)
+
+
+def _with_timestamps(identity: Identity, credential: Credential) -> Identity:
+    listed = credential.signed_cert_timestamps
+    if not listed:
+        return identity
+    return replace(identity, signed_certificate_timestamps=x.SIGNED_CERTIFICATE_TIMESTAMPS.read(listed))
 
 
 @lru_cache(maxsize=64)

@@ -16,6 +16,7 @@ MONTGOMERY = [NamedGroup.x25519, NamedGroup.x448]
 NIST = [NamedGroup.secp256r1, NamedGroup.secp384r1, NamedGroup.secp521r1]
 FINITE_FIELD = [NamedGroup.ffdhe2048, NamedGroup.ffdhe3072]
 HYBRID = [NamedGroup.X25519MLKEM768, NamedGroup.SecP256r1MLKEM768, NamedGroup.SecP384r1MLKEM1024]
+KEM = [NamedGroup.MLKEM768, NamedGroup.MLKEM1024]
 
 # Two private keys, their public keys, the shared secret.
 VECTORS = {
@@ -74,7 +75,7 @@ def test_both_sides_agree(name: NamedGroup) -> None:
     assert group.generate().public_key != ours.public_key
 
 
-@pytest.mark.parametrize("name", [*MONTGOMERY, *NIST, *HYBRID], ids=str)
+@pytest.mark.parametrize("name", [*MONTGOMERY, *NIST, *HYBRID, *KEM], ids=str)
 def test_a_given_private_key_gives_the_same_key_pair(name: NamedGroup) -> None:
     group = GROUPS[name]
     one, two = Seeded("a").key_pair(group), Seeded("a").key_pair(group)
@@ -209,7 +210,7 @@ def test_a_bad_part_spoils_a_hybrid(name: NamedGroup) -> None:
         ours.shared_secret(theirs[:-length] + bytes(length) if kem_first else bytes(length) + theirs[length:])
 
 
-@pytest.mark.parametrize("name", HYBRID, ids=str)
+@pytest.mark.parametrize("name", [*HYBRID, *KEM], ids=str)
 def test_a_changed_ciphertext_gives_another_secret_and_no_error(name: NamedGroup) -> None:
     # FIPS 203's implicit rejection: the handshake then fails at the first protected record.
     group = GROUPS[name]
@@ -220,10 +221,19 @@ def test_a_changed_ciphertext_gives_another_secret_and_no_error(name: NamedGroup
     assert ours.shared_secret(bytes(changed)) != secret
 
 
+@pytest.mark.parametrize("name", KEM, ids=str)
+def test_an_encapsulation_key_out_of_range_is_refused(name: NamedGroup) -> None:
+    group = GROUPS[name]
+    with pytest.raises(InvalidPublicKey):
+        group.respond(b"\xff" * group.client_share_length, SYSTEM_RANDOMNESS.key_pair)
+    with pytest.raises(InvalidPublicKey):
+        group.generate().shared_secret(bytes(group.server_share_length - 1))
+
+
 def test_the_group_table_is_of_its_names() -> None:
-    assert {*MONTGOMERY, *NIST, *HYBRID, *FINITE_FIELD} == set(GROUPS)
+    assert {*MONTGOMERY, *NIST, *HYBRID, *KEM, *FINITE_FIELD} == set(GROUPS)
     assert all(name == group.name for name, group in GROUPS.items())
-    assert {name for name, group in GROUPS.items() if group.is_hybrid} == set(HYBRID)
+    assert {name for name, group in GROUPS.items() if group.is_hybrid} == {*HYBRID, *KEM}
 
 
 def test_a_key_pair_shows_no_private_key() -> None:

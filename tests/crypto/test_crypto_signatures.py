@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, mldsa, rsa, x25519
+from memory import server_config
 from traces8448 import octets, traces
 
+from tlscope import ClientConfig
+from tlscope.config import LEGACY_SIGNATURE_SCHEMES
 from tlscope.crypto.signatures import (
     SCHEMES,
     InvalidSignature,
@@ -69,9 +72,11 @@ def test_an_rsa_key_signs_for_one_scheme_at_a_time(one: S, two: S) -> None:
         return
     key = private_key("rsa")
     signature = sign(key, one, b"data")
-    same = one.name.replace("_pss_pss_", "_pss_rsae_") == two.name.replace("_pss_pss_", "_pss_rsae_")
-    if same:
-        # They differ in the certificate's algorithm identifier alone (RFC 8446 section 4.2.3).
+    one_way, other_way = (
+        name.replace("_pss_pss_", "_pss_rsae_").removesuffix("_legacy") for name in (one.name, two.name)
+    )
+    if one_way == other_way:
+        # They differ in the certificate's algorithm identifier alone (RFC 8446 section 4.2.3), or in who may use them.
         verify(key.public_key(), two, signature, b"data")
     else:
         with pytest.raises(InvalidSignature):
@@ -100,7 +105,7 @@ def test_the_signatures_of_rfc_8448_verify() -> None:
         ("ed25519", {S.ed25519}),
         ("ed448", {S.ed448}),
         ("mldsa65", {S.mldsa65}),
-        ("rsa", {S.rsa_pss_rsae_sha256, S.rsa_pss_rsae_sha384, S.rsa_pss_rsae_sha512}),
+        ("rsa", {S.rsa_pss_rsae_sha256, S.rsa_pss_rsae_sha384, S.rsa_pss_rsae_sha512, S.rsa_pkcs1_sha256_legacy}),
     ],
 )
 def test_a_key_makes_what_tls_1_3_allows(kind: str, schemes: set[S]) -> None:
@@ -119,9 +124,14 @@ def test_a_pss_key_makes_nothing_else() -> None:
 
 def test_tls_1_2_allows_more() -> None:
     # RFC 8446 section 4.2.3: there an ECDSA scheme names no curve, and PKCS #1 v1.5 may sign.
-    ecdsa = {S.ecdsa_secp256r1_sha256, S.ecdsa_secp384r1_sha384, S.ecdsa_secp521r1_sha512}
+    ecdsa = {S.ecdsa_secp256r1_sha256, S.ecdsa_secp384r1_sha384, S.ecdsa_secp521r1_sha512, S.ecdsa_sha1}
     assert set(schemes_for(private_key("ec:secp384r1"), tls13=False)) == ecdsa
     assert S.rsa_pkcs1_sha256 in schemes_for(private_key("rsa"), tls13=False)
+
+
+def test_tls_1_2_does_without_what_is_new() -> None:
+    assert schemes_for(private_key("mldsa65"), tls13=False) == ()
+    assert S.rsa_pkcs1_sha256_legacy not in schemes_for(private_key("rsa"), tls13=False)
 
 
 def test_a_short_rsa_key_makes_no_long_hash() -> None:
@@ -130,7 +140,7 @@ def test_a_short_rsa_key_makes_no_long_hash() -> None:
     from cryptography import x509
 
     key = x509.load_der_x509_certificate(octets(trace["certificates"]["server"])).public_key()
-    assert set(schemes_for(key)) == {S.rsa_pss_rsae_sha256, S.rsa_pss_rsae_sha384}
+    assert set(schemes_for(key)) == {S.rsa_pss_rsae_sha256, S.rsa_pss_rsae_sha384, S.rsa_pkcs1_sha256_legacy}
 
 
 def test_pkcs1_signs_no_handshake_of_tls_1_3() -> None:
@@ -138,8 +148,17 @@ def test_pkcs1_signs_no_handshake_of_tls_1_3() -> None:
         S.rsa_pkcs1_sha256,
         S.rsa_pkcs1_sha384,
         S.rsa_pkcs1_sha512,
+        S.rsa_pkcs1_sha1,
+        S.ecdsa_sha1,
     }
-    assert not any("sha1" in scheme.name for scheme in SCHEMES)
+    assert {scheme for scheme, row in SCHEMES.items() if row.clients_only} == {S.rsa_pkcs1_sha256_legacy}
+
+
+def test_what_is_old_is_off() -> None:
+    for role in (ClientConfig(), server_config()):
+        named = {*role.signature_schemes, *role.signing_schemes_12, *role.certificate_signature_schemes}
+        assert not named & set(LEGACY_SIGNATURE_SCHEMES)
+        assert not any("sha1" in scheme.name for scheme in named)
 
 
 @pytest.mark.parametrize(
@@ -172,6 +191,6 @@ def test_a_key_that_tls_does_not_sign_with() -> None:
 
 def test_a_scheme_that_is_not_spoken_is_a_key_error() -> None:
     with pytest.raises(KeyError):
-        sign(private_key("rsa"), S.rsa_pkcs1_sha1, b"data")
+        sign(private_key("rsa"), S.of(0x0101), b"data")
     with pytest.raises(KeyError):
         verify(private_key("rsa").public_key(), S.of(0x9999), b"", b"data")

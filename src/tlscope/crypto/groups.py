@@ -49,7 +49,7 @@ class Group:
 
     @property
     def is_hybrid(self) -> bool:
-        """Whether the server answers with a ciphertext: a group of TLS 1.3 alone, and never a key pair of its own."""
+        """Whether ML-KEM is in it, so that the server answers with a ciphertext: a group of TLS 1.3 alone."""
         return self._respond is not None
 
     @property
@@ -166,6 +166,47 @@ def _finite_field(name: NamedGroup, bits: int) -> Group:
     return Group(name, length, length, generate, from_private)
 
 
+class _Kem:
+    """ML-KEM alone (FIPS 203): the client's share is an encapsulation key, the server's a ciphertext."""
+
+    __slots__ = ("_private", "public_key")
+
+    def __init__(self, private: Any) -> None:
+        self._private = private
+        self.public_key: bytes = private.public_key().public_bytes_raw()
+
+    def shared_secret(self, peer: bytes) -> bytes:
+        try:
+            secret: bytes = self._private.decapsulate(peer)
+        except ValueError:
+            raise InvalidPublicKey(f"it has {len(peer)} bytes, which is not this group's length") from None
+        return secret
+
+
+def _kem(name: NamedGroup, private: Any, public: Any, key: int, ciphertext: int) -> Group:
+    def generate() -> KeyPair:
+        return _Kem(private.generate())
+
+    def from_private(data: bytes) -> KeyPair:
+        return _Kem(private.from_seed_bytes(data[:64]))
+
+    def respond(client_share: bytes) -> tuple[bytes, bytes]:
+        secret, encapsulated = _encapsulate(public, client_share)
+        return encapsulated, secret
+
+    return Group(name, key, ciphertext, generate, from_private, respond)
+
+
+def _encapsulate(public: Any, key: bytes) -> tuple[bytes, bytes]:
+    """A fresh secret and its ciphertext. Raises ``InvalidPublicKey``."""
+    try:
+        secret, ciphertext = public.from_public_bytes(key).encapsulate()
+    except ValueError:
+        # FIPS 203 section 7.2: an encapsulation key whose coefficients are out of range.
+        raise InvalidPublicKey("its ML-KEM encapsulation key is invalid") from None
+    return secret, ciphertext
+
+
 class _Hybrid:
     """A KEM and a curve side by side: shares and secrets are joined in the order of the group's name."""
 
@@ -204,11 +245,7 @@ def _hybrid(
         split = key if kem_first else curve_length
         first, second = client_share[:split], client_share[split:]
         kem_key, share = (first, second) if kem_first else (second, first)
-        try:
-            kem_secret, kem_ciphertext = public.from_public_bytes(kem_key).encapsulate()
-        except ValueError:
-            # FIPS 203 section 7.2: an encapsulation key whose coefficients are out of range.
-            raise InvalidPublicKey("its ML-KEM encapsulation key is invalid") from None
+        kem_secret, kem_ciphertext = _encapsulate(public, kem_key)
         ours = curve.generate()
         curve_secret = ours.shared_secret(share)
         if kem_first:
@@ -235,6 +272,8 @@ GROUPS: dict[NamedGroup, Group] = {
         _P384,
         _weierstrass(NamedGroup.secp521r1, ec.SECP521R1()),
         _montgomery(NamedGroup.x448, x448.X448PrivateKey, x448.X448PublicKey, 56),
+        _kem(NamedGroup.MLKEM768, *_ML_KEM_768),
+        _kem(NamedGroup.MLKEM1024, *_ML_KEM_1024),
         _finite_field(NamedGroup.ffdhe2048, 2048),
         _finite_field(NamedGroup.ffdhe3072, 3072),
     )

@@ -19,8 +19,9 @@ __all__ = ["SCHEMES", "InvalidSignature", "Scheme", "describe_key", "key_kind", 
 class Scheme:
     """One scheme: the kind of key that makes it, how to sign and how to verify.
 
-    ``key_kind`` is as ``key_kind()`` names it. ``in_tls13`` tells whether CertificateVerify may use it in TLS 1.3:
-    RSASSA-PKCS1-v1_5 and SHA-1 may stand in certificates only, if anywhere (sections 4.2.3 and 4.4.3).
+    ``key_kind`` is as ``key_kind()`` names it. ``in_tls12`` and ``in_tls13`` tell in which version a handshake may be
+    signed with it: in TLS 1.3 RSASSA-PKCS1-v1_5 and SHA-1 may stand in certificates only, if anywhere (sections 4.2.3 and
+    4.4.3), and what was made for TLS 1.3 is not used before. ``clients_only`` marks what a server may never sign with.
     """
 
     name: S
@@ -29,15 +30,18 @@ class Scheme:
     verify: Callable[[Any, bytes, bytes], None] = field(repr=False)
     in_tls13: bool = True
     min_rsa_bits: int = 0
+    in_tls12: bool = True
+    clients_only: bool = False
 
 
-def _ecdsa(name: S, curve: str, algorithm: hashes.HashAlgorithm) -> Scheme:
+def _ecdsa(name: S, curve: str, algorithm: hashes.HashAlgorithm, *, in_tls13: bool = True) -> Scheme:
     method = ec.ECDSA(algorithm)
     return Scheme(
         name,
         f"ec:{curve}",
         lambda key, data: key.sign(data, method),
         lambda key, signature, data: key.verify(signature, data, method),
+        in_tls13,
     )
 
 
@@ -54,20 +58,27 @@ def _rsa_pss(name: S, kind: str, algorithm: hashes.HashAlgorithm) -> Scheme:
     )
 
 
-def _rsa_pkcs1(name: S, algorithm: hashes.HashAlgorithm) -> Scheme:
+def _rsa_pkcs1(name: S, algorithm: hashes.HashAlgorithm, *, legacy: bool = False) -> Scheme:
+    """``legacy`` ones are for clients of TLS 1.3 whose key, mostly in a token, can't make PSS signatures."""
     scheme = padding.PKCS1v15()
     return Scheme(
         name,
         "rsa",
         lambda key, data: key.sign(data, scheme, algorithm),
         lambda key, signature, data: key.verify(signature, data, scheme, algorithm),
-        in_tls13=False,
+        in_tls13=legacy,
+        in_tls12=not legacy,
+        clients_only=legacy,
     )
 
 
-def _pure(name: S, kind: str) -> Scheme:
+def _pure(name: S, kind: str, *, in_tls12: bool = True) -> Scheme:
     return Scheme(
-        name, kind, lambda key, data: key.sign(data), lambda key, signature, data: key.verify(signature, data)
+        name,
+        kind,
+        lambda key, data: key.sign(data),
+        lambda key, signature, data: key.verify(signature, data),
+        in_tls12=in_tls12,
     )
 
 
@@ -79,9 +90,9 @@ SCHEMES: dict[S, Scheme] = {
         _ecdsa(S.ecdsa_secp521r1_sha512, "secp521r1", hashes.SHA512()),
         _pure(S.ed25519, "ed25519"),
         _pure(S.ed448, "ed448"),
-        _pure(S.mldsa44, "mldsa44"),
-        _pure(S.mldsa65, "mldsa65"),
-        _pure(S.mldsa87, "mldsa87"),
+        _pure(S.mldsa44, "mldsa44", in_tls12=False),
+        _pure(S.mldsa65, "mldsa65", in_tls12=False),
+        _pure(S.mldsa87, "mldsa87", in_tls12=False),
         _rsa_pss(S.rsa_pss_rsae_sha256, "rsa", hashes.SHA256()),
         _rsa_pss(S.rsa_pss_rsae_sha384, "rsa", hashes.SHA384()),
         _rsa_pss(S.rsa_pss_rsae_sha512, "rsa", hashes.SHA512()),
@@ -91,6 +102,10 @@ SCHEMES: dict[S, Scheme] = {
         _rsa_pkcs1(S.rsa_pkcs1_sha256, hashes.SHA256()),
         _rsa_pkcs1(S.rsa_pkcs1_sha384, hashes.SHA384()),
         _rsa_pkcs1(S.rsa_pkcs1_sha512, hashes.SHA512()),
+        _rsa_pkcs1(S.rsa_pkcs1_sha256_legacy, hashes.SHA256(), legacy=True),
+        # Off unless asked for. TLS 1.2 names no curve, so any may stand here.
+        _ecdsa(S.ecdsa_sha1, "secp256r1", hashes.SHA1(), in_tls13=False),  # noqa: S303
+        _rsa_pkcs1(S.rsa_pkcs1_sha1, hashes.SHA1()),  # noqa: S303
     )
 }
 """Every scheme that can be signed with or verified, in order of preference."""
@@ -145,7 +160,8 @@ def schemes_for(key: Any, *, pss_only: bool = False, tls13: bool = True) -> tupl
     """The schemes that a public or private key can make, in order of preference.
 
     ``tls13`` leaves out what may only sign certificates there. In TLS 1.2 an ECDSA scheme does not name a curve
-    (RFC 8446 section 4.2.3), so without ``tls13`` an EC key can make every one of them.
+    (RFC 8446 section 4.2.3), so without ``tls13`` an EC key can make every one of them, and what is new in TLS 1.3 is
+    left out.
     """
     kind = key_kind(key, pss_only=pss_only)
     bits = key.key_size if kind.startswith("rsa") else 0
@@ -153,7 +169,7 @@ def schemes_for(key: Any, *, pss_only: bool = False, tls13: bool = True) -> tupl
         scheme.name
         for scheme in SCHEMES.values()
         if (scheme.key_kind == kind or (not tls13 and kind[:3] == "ec:" == scheme.key_kind[:3]))
-        and (scheme.in_tls13 or not tls13)
+        and (scheme.in_tls13 if tls13 else scheme.in_tls12)
         and (not scheme.min_rsa_bits or scheme.min_rsa_bits <= bits)
     )
 

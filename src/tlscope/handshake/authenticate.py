@@ -180,7 +180,8 @@ def judge(
         return verifier.verify(chain, name, ocsp_response=ocsp_response, key_usage=key_usage, resumed=resumed)
 
     try:
-        verified = yield from hs.decide(VerifyPeer(chain, name, verify, resumed=resumed))
+        decision = VerifyPeer(chain, name, verify, ocsp_response=ocsp_response, resumed=resumed)
+        verified = yield from hs.decide(decision)
         if verified is not None and hs.config.on_verified is not None:
             hs.config.on_verified(verified)
     except TLSError as problem:

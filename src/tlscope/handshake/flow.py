@@ -134,11 +134,12 @@ class Sign(Decision[bytes]):
 class VerifyPeer(Decision["VerifiedPeer | None"]):
     """The verdict on the peer's chain. An answer other than ``resolve()``'s replaces the whole verification.
 
-    ``resumed`` says that the chain was shown, and judged, when the session began that is now to be resumed; a server
-    that is answered with ``CertificateRejected`` then goes on with a full handshake.
+    ``ocsp_response`` is the DER that the peer stapled, None without one. ``resumed`` says that the chain was shown, and
+    judged, when the session began that is now to be resumed; a server that is answered with ``CertificateRejected``
+    then goes on with a full handshake.
     """
 
-    __slots__ = ("_verify", "chain", "resumed", "server_name")
+    __slots__ = ("_verify", "chain", "ocsp_response", "resumed", "server_name")
 
     def __init__(
         self,
@@ -146,11 +147,13 @@ class VerifyPeer(Decision["VerifiedPeer | None"]):
         server_name: str | None,
         verify: Callable[[], VerifiedPeer | None],
         *,
+        ocsp_response: bytes | None = None,
         resumed: bool = False,
     ) -> None:
         self.chain = chain
         self.server_name = server_name
         self._verify = verify
+        self.ocsp_response = ocsp_response
         self.resumed = resumed
 
     def resolve(self) -> VerifiedPeer | None:

@@ -43,9 +43,18 @@ def version(offered: Sequence[ProtocolVersion], configured: Sequence[ProtocolVer
 
 
 def cipher_suite(
-    offered: Sequence[CipherSuite], configured: Sequence[CipherSuite], *, by_client: bool = False
+    offered: Sequence[CipherSuite],
+    configured: Sequence[CipherSuite],
+    *,
+    by_client: bool = False,
+    heed_chacha20: bool = False,
 ) -> Chosen[Suite]:
-    """The first suite of the preferring side's list that the other side has too."""
+    """The first suite of the preferring side's list that the other side has too.
+
+    With ``heed_chacha20`` a server prefers ChaCha20 for a client that does so itself.
+    """
+    if heed_chacha20 and "CHACHA20" in next((one.name for one in offered if one in SUITES), ""):
+        configured = sorted(configured, key=lambda one: "CHACHA20" not in one.name)
     first, second = (offered, configured) if by_client else (configured, offered)
     for candidate in first:
         if candidate in second:

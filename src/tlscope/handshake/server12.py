@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from ..trust.identity import Identity
     from .driver import Handshake
 
+_SHA1_SCHEMES = (SignatureScheme.rsa_pkcs1_sha1, SignatureScheme.ecdsa_sha1)
+
 TLS1_2, TLS1_3 = ProtocolVersion.TLS1_2, ProtocolVersion.TLS1_3
 
 
@@ -148,7 +150,8 @@ def knows_renegotiation_info(hello: ClientHello) -> bool:
 def choose(hs: Handshake, config: ServerConfig, hello: ClientHello, extended: bool) -> Flow[Choices]:
     """Certificate, cipher suite, group, signature scheme and application protocol (RFC 5246 section 7.4.1)."""
     ext = hello.extensions
-    schemes = ext.get(x.SIGNATURE_ALGORITHMS) or ()
+    # RFC 5246 section 7.4.1.4.1: a client that names none takes SHA-1, which this side may have been told to do.
+    schemes = ext.get(x.SIGNATURE_ALGORITHMS) or _SHA1_SCHEMES
     usable = tuple(scheme for scheme in config.signing_schemes_12 if scheme in schemes)
     # RFC 8422 section 4 lets a server guess where a client names no group; such a client mostly has no ECDHE at all.
     groups = ext.get(x.SUPPORTED_GROUPS) or ()
@@ -164,9 +167,8 @@ def choose(hs: Handshake, config: ServerConfig, hello: ClientHello, extended: bo
     if not fitting:
         # The application chose an identity that no common cipher suite goes with.
         raise no_fit(config, hello, usable, group)
-    suite = negotiate.cipher_suite(
-        [one for one in hello.cipher_suites if one in fitting], fitting, by_client=config.client_cipher_order
-    )
+    common = [one for one in hello.cipher_suites if one in fitting]
+    suite = negotiate.cipher_suite(common, fitting, **config.cipher_order)
     if hs.sink is not None:
         hs.note("cipher_suite", suite.value.name, suite.why, hello.cipher_suites, config.suites_12)
     assert hs.transcript is not None  # noqa: S101 - it is closed only after the handshake

@@ -64,7 +64,8 @@ def server_handshake_13(hs: Handshake, config: ServerConfig, hello: ClientHello)
 
     hs.records.is_tls13 = True
     alpn = choose_alpn(hs, config, hello)
-    early = judge_early_data(hs, config, hello, selected, suite, alpn)
+    # Section 4.2.10: none comes behind a HelloRetryRequest, whatever the second hello says.
+    early = None if retried else judge_early_data(hs, config, hello, selected, suite, alpn)
     secret = answer_hello(hs, config, hello, suite, group, selected)
     compatibility_change_cipher_spec(hs, hello, already=retried)
     server_traffic, client_traffic = derive_handshake_keys(hs, secret, early)
@@ -173,7 +174,7 @@ def check_client_hello(hello: ClientHello) -> None:
 def choose_suite(hs: Handshake, config: ServerConfig, hello: ClientHello) -> Suite:
     """The cipher suite, and with it the transcript's hash (section 4.1.1)."""
     configured = suites_of_known_psks(config, hello) or config.suites_13
-    suite = negotiate.cipher_suite(hello.cipher_suites, configured, by_client=config.client_cipher_order)
+    suite = negotiate.cipher_suite(hello.cipher_suites, configured, **config.cipher_order)
     if hs.sink is not None:
         hs.note("cipher_suite", suite.value.name, suite.why, hello.cipher_suites, configured, "RFC 8446 section 4.1.1")
     assert hs.transcript is not None  # noqa: S101 - it is closed only after the handshake

@@ -305,6 +305,7 @@ class SignatureScheme(CodePoint):
     ecdsa_sha1 = 0x0203
     rsa_pkcs1_sha256 = 0x0401
     ecdsa_secp256r1_sha256 = 0x0403
+    rsa_pkcs1_sha256_legacy = 0x0420
     rsa_pkcs1_sha384 = 0x0501
     ecdsa_secp384r1_sha384 = 0x0503
     rsa_pkcs1_sha512 = 0x0601

@@ -1,0 +1,314 @@
+"""What an outside suite taught, pinned with our own means: rules that each once was broken or left open here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+from certificates import client_identity
+from memory import Pair, client_config, server_config
+
+from tlscope import (
+    AlertDescription,
+    AlertReceived,
+    CertificateRejected,
+    CipherSuite,
+    ClientAuth,
+    DecisionNeeded,
+    MemorySessionCache,
+    MemorySessionStore,
+    NamedGroup,
+    PeerViolation,
+    ProtocolVersion,
+    SignatureScheme,
+    TicketKeys,
+    TLSError,
+    Trace,
+    VerifyPeer,
+)
+from tlscope import trace as t
+from tlscope.replay import MemoryReplayGuard
+from tlscope.wire import extensions as x
+from tlscope.wire.extensions import OfferedPsks
+from tlscope.wire.handshake import ClientHello, EncryptedExtensions, ServerHello
+
+TLS12, TLS13 = ProtocolVersion.TLS1_2, ProtocolVersion.TLS1_3
+X25519, P256 = NamedGroup.x25519, NamedGroup.secp256r1
+VERSIONS = [pytest.param(version, id=str(version)) for version in (TLS12, TLS13)]
+
+
+def only(version: ProtocolVersion) -> dict[str, Any]:
+    """Settings for one version."""
+    return {"min_version": version, "max_version": version, "groups": (X25519, P256)}
+
+
+def friends(version: ProtocolVersion, **server: Any) -> tuple[Any, Any]:
+    """A client and a server that keep sessions."""
+    both = only(version)
+    mine = client_config(**both, sessions=MemorySessionCache())
+    return mine, server_config(**{**both, "tickets": TicketKeys(), **server})
+
+
+def heard(trace: Trace, name: str) -> bytes:
+    """The first message of this name that one side received."""
+    return next(one.raw for one in trace.of(t.Message) if one.name == name and one.direction == "received")
+
+
+def in_hello(change: Callable[[ClientHello], ClientHello], nth: int = 0) -> Callable[[Any], Any]:
+    """A ``rewrite`` of the nth ClientHello."""
+    seen = -1
+
+    def rewrite(message: Any) -> Any:
+        nonlocal seen
+        if not isinstance(message, ClientHello):
+            return message
+        seen += 1
+        return change(message) if seen == nth else message
+
+    return rewrite
+
+
+# Names and resumption
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_resumed_session_says_nothing_about_the_name(version: ProtocolVersion) -> None:
+    # RFC 6066 section 3: the server MUST NOT include server_name in the hello that resumes a session.
+    mine, theirs = friends(version)
+    said = []
+    for _ in range(2):
+        trace = Trace()
+        pair = Pair(mine, theirs, client_trace=trace).done()
+        if version is TLS13:
+            message: Any = EncryptedExtensions.decode(heard(trace, "EncryptedExtensions")[4:])
+        else:
+            message = ServerHello.decode(heard(trace, "ServerHello")[4:])
+        assert pair.client.facts is not None
+        said.append((pair.client.facts.resumed, x.SERVER_NAME_ACKNOWLEDGED.type in message.extensions))
+    assert said == [(False, True), (True, False)]
+
+
+def test_who_chooses_the_certificate_himself_has_used_the_name() -> None:
+    trace = Trace()
+    theirs = server_config(**only(TLS13), choose_identity=lambda decision: None)
+    Pair(client_config(insecure_skip_verification=True), theirs, server_name="other.test", client_trace=trace).done()
+    answers = EncryptedExtensions.decode(heard(trace, "EncryptedExtensions")[4:]).extensions
+    assert x.SERVER_NAME_ACKNOWLEDGED.type in answers
+
+
+def test_a_ticket_stands_for_the_session_id() -> None:
+    # RFC 5077 section 3.4: a server that hands out a ticket has no use for a session ID, and keeps nothing.
+    store = MemorySessionStore()
+    mine, theirs = friends(TLS12, session_store=store)
+    Pair(mine, theirs).done()
+    assert "0 sessions" in repr(store)
+    silent = mine.replace(rewrite=in_hello(lambda said: replace(said, extensions=said.extensions.without(35))))
+    Pair(silent, theirs).done()
+    assert "1 sessions" in repr(store)
+
+
+def with_decisions(pair: Pair, decide: Callable[[Any], Any]) -> Pair:
+    """Run a pair whose server asks; an exception as the answer is handed over as one."""
+    pair.start()
+    while pair.move("client") | pair.move("server"):
+        while _asks(pair):
+            asked = pair.events["server"].pop()
+            assert isinstance(asked, DecisionNeeded)
+            try:
+                pair.events["server"] += pair.server.answer(decide(asked.decision))
+            except TLSError as error:
+                pair.errors["server"] = error
+    return pair
+
+
+def _asks(pair: Pair) -> bool:
+    events = pair.events["server"]
+    return bool(events) and isinstance(events[-1], DecisionNeeded)
+
+
+@dataclass(frozen=True)
+class NotToday:
+    """A reason of the application's own."""
+
+    code: str = "not-today"
+    alert: AlertDescription = AlertDescription.access_denied
+    rfc: str = "RFC 8446 section 4.4.2"
+
+    def sentence(self) -> str:
+        return "not today"
+
+    def evidence(self) -> dict[str, Any]:
+        return {}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("verdict", ["accepted", "refused"])
+def test_the_verdict_on_a_resumed_client_is_the_applications_too(version: ProtocolVersion, verdict: str) -> None:
+    asked: list[bool] = []
+
+    def decide(decision: VerifyPeer) -> Any:
+        asked.append(decision.resumed)
+        if decision.resumed and verdict == "refused":
+            return CertificateRejected(NotToday(), whose="client")
+        return None
+
+    mine, theirs = friends(version, client_auth=ClientAuth.REQUIRED, ask=frozenset({VerifyPeer}))
+    mine = mine.replace(identity=client_identity())
+    pair = [with_decisions(Pair(mine, theirs), decide) for _ in range(2)][1]
+    assert not pair.errors
+    assert pair.server.facts is not None
+    assert pair.server.facts.resumed is (verdict == "accepted")
+    assert asked[:2] == [False, True]
+    assert asked[2:] == ([] if verdict == "accepted" else [False])
+
+
+# The second ClientHello
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_psk_that_fits_stays_in_the_second_hello(kept: bool) -> None:
+    mine, theirs = friends(TLS13)
+    Pair(mine, theirs).done()
+    without = in_hello(lambda said: replace(said, extensions=said.extensions.without(x.PRE_SHARED_KEYS.type)), 1)
+    retrying = mine if kept else mine.replace(rewrite=without)
+    pair = Pair(retrying, theirs.replace(groups=(P256,))).run()
+    if kept:
+        assert not pair.errors
+        return
+    error = pair.errors["server"]
+    assert isinstance(error, PeerViolation)
+    assert (error.code, error.alert) == ("missing-extension", AlertDescription.missing_extension)
+
+
+def test_a_second_hello_that_still_speaks_of_early_data_gets_none() -> None:
+    def eager(message: Any) -> Any:
+        if not isinstance(message, ClientHello):
+            return message
+        return replace(message, extensions=message.extensions.with_(x.EARLY_DATA(True)))
+
+    both = only(TLS13)
+    pair = Pair(client_config(**both, rewrite=eager), server_config(**{**both, "groups": (P256,)})).run()
+    assert not pair.errors
+    assert pair.server.facts is not None
+    assert pair.server.facts.hello_retry_request
+    # What comes behind the second hello is not passed over (RFC 8446 section 4.2.10).
+    assert pair.server._records.skip_budget == 0
+
+
+def test_a_binder_that_is_too_short_is_a_wrong_one() -> None:
+    mine, theirs = friends(TLS13)
+    Pair(mine, theirs).done()
+
+    def shorten(hello: ClientHello) -> ClientHello:
+        offered = hello.extensions.get(x.PRE_SHARED_KEYS)
+        assert offered is not None
+        cut = OfferedPsks(offered.identities, tuple(binder[:-1] for binder in offered.binders))
+        return replace(hello, extensions=hello.extensions.with_(x.PRE_SHARED_KEYS(cut)))
+
+    pair = Pair(mine.replace(rewrite=in_hello(shorten)), theirs).run()
+    error = pair.errors["server"]
+    assert isinstance(error, PeerViolation)
+    assert (error.code, error.alert) == ("bad-binder", AlertDescription.decrypt_error)
+
+
+@pytest.mark.parametrize("spoken", [("a",), ("b",)])
+def test_early_data_goes_with_a_protocol_that_is_still_offered(spoken: tuple[str, ...]) -> None:
+    mine, theirs = friends(TLS13, max_early_data=1000, alpn=("a", "b"), replay_guard=MemoryReplayGuard())
+    mine = mine.replace(early_data=True, alpn=("a",))
+    Pair(mine, theirs).done()
+    pair = Pair(mine.replace(alpn=spoken), theirs).start()
+    assert (pair.client.early_data_room > 0) is (spoken == ("a",))
+
+
+# Choices
+
+
+def test_an_empty_list_of_shares_asks_the_server_to_choose() -> None:
+    pair = Pair(client_config(**only(TLS13), key_shares=()), server_config(**only(TLS13))).done()
+    assert pair.client.facts is not None
+    assert pair.client.facts.hello_retry_request
+
+
+@pytest.mark.parametrize("insists", [True, False])
+def test_a_server_may_insist_on_its_order_of_groups(insists: bool) -> None:
+    mine = client_config(**{**only(TLS13), "groups": (P256, X25519)})
+    pair = Pair(mine, server_config(**only(TLS13), insist_on_group_order=insists)).done()
+    assert pair.client.facts is not None
+    assert pair.client.facts.group is (X25519 if insists else P256)
+    assert pair.client.facts.hello_retry_request is insists
+
+
+AES, CHACHA = CipherSuite.TLS_AES_128_GCM_SHA256, CipherSuite.TLS_CHACHA20_POLY1305_SHA256
+
+
+@pytest.mark.parametrize("heeds", [True, False])
+@pytest.mark.parametrize("first", [AES, CHACHA])
+def test_a_server_may_heed_who_has_no_aes(heeds: bool, first: CipherSuite) -> None:
+    mine = client_config(cipher_suites=sorted((AES, CHACHA), key=lambda suite: suite is not first))
+    pair = Pair(mine, server_config(cipher_suites=(AES, CHACHA), prioritize_chacha20=heeds)).done()
+    assert pair.client.facts is not None
+    assert pair.client.facts.cipher_suite is (CHACHA if heeds and first is CHACHA else AES)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_what_is_signed_with_may_be_another_list_than_what_is_accepted(version: ProtocolVersion) -> None:
+    weak = SignatureScheme.ecdsa_secp256r1_sha256
+    both = {**only(version), "signature_schemes": (SignatureScheme.ed25519, weak)}
+    pair = Pair(client_config(**both), server_config(**{**both, "signing_schemes": (weak,)})).done()
+    assert pair.client.facts is not None
+    assert pair.client.facts.peer_signature_scheme is weak
+    refused = Pair(
+        client_config(**both), server_config(**{**both, "signing_schemes": (SignatureScheme.ed25519,)})
+    ).run()
+    assert "server" in refused.errors
+
+
+def test_what_only_clients_may_sign_with() -> None:
+    legacy, own = SignatureScheme.rsa_pkcs1_sha256_legacy, SignatureScheme.ecdsa_secp256r1_sha256
+    mine = client_config(signature_schemes=(own, legacy), signing_schemes=(legacy,))
+    theirs = server_config(signature_schemes=(own, legacy), signing_schemes=(own, legacy))
+    assert (mine.signature_schemes_13, mine.signing_schemes_13) == ((own,), (legacy,))
+    assert (theirs.signature_schemes_13, theirs.signing_schemes_13) == ((own, legacy), (own,))
+
+
+# Old peers
+
+
+def no_renegotiation_info(message: Any) -> Any:
+    """A hello as of a peer that does not know RFC 5746."""
+    if not isinstance(message, ClientHello | ServerHello):
+        return message
+    return replace(message, extensions=message.extensions.without(x.RENEGOTIATION_INFO.type))
+
+
+@pytest.mark.parametrize("old", ["client", "server"])
+@pytest.mark.parametrize("required", [True, False])
+def test_a_peer_without_secure_renegotiation(old: str, required: bool) -> None:
+    settings = {role: {**only(TLS12), "require_secure_renegotiation": required} for role in ("client", "server")}
+    settings[old] |= {"rewrite": no_renegotiation_info, "require_secure_renegotiation": False}
+    trace = Trace()
+    pair = Pair(client_config(**settings["client"]), server_config(**settings["server"]), client_trace=trace).run()
+    other = "server" if old == "client" else "client"
+    if required:
+        assert getattr(pair.errors[other], "code", "") == "renegotiation"
+        return
+    assert not pair.errors
+    # RFC 5246 section 7.4.1.4: nothing is answered that was not offered.
+    assert x.RENEGOTIATION_INFO.type not in ServerHello.decode(heard(trace, "ServerHello")[4:]).extensions
+
+
+# Giving up
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_an_application_may_give_a_connection_up(version: ProtocolVersion) -> None:
+    pair = Pair(client_config(**only(version)), server_config(**only(version))).done()
+    pair.server.abort(AlertDescription.access_denied)
+    pair.move("server")
+    told = pair.errors["client"]
+    assert isinstance(told, AlertReceived)
+    assert told.description is AlertDescription.access_denied
+    with pytest.raises(TLSError, match="gave the connection up"):
+        pair.server.send_data(b"more")
