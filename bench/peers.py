@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography.hazmat.backends.openssl import backend
+
 from tlscope import (
     CipherSuite,
     ClientAuth,
@@ -63,6 +65,8 @@ Pair = tuple[ClientConnection, ServerConnection]
 class Tlscope:
     """Handshakes by tlscope: both ends in this process, in memory."""
 
+    library = backend.openssl_version_text()
+
     def __init__(
         self,
         certificates: Certificates,
@@ -112,6 +116,8 @@ class Tlscope:
 
 class Standard:
     """Handshakes by ``ssl`` over MemoryBIO, with the same suite, group and certificates."""
+
+    library = ssl.OPENSSL_VERSION
 
     def __init__(
         self, certificates: Certificates, version: ProtocolVersion, *, mutual: bool, resume: bool = False

@@ -486,6 +486,29 @@ class ServerConfig(_Config):
         return {"by_client": self.client_cipher_order, "heed_chacha20": self.prioritize_chacha20}
 
     @cached_property
+    def named_authorities(self) -> tuple[bytes, ...]:
+        """The CAs that a CertificateRequest names (DER Names)."""
+        if not self.send_certificate_authorities or self.trust is None:
+            return ()
+        names = self.trust.subjects
+        # A server that trusts the whole system's store says nothing sooner than more than fits.
+        return names if sum(2 + len(name) for name in names) <= 0x3FFF else ()
+
+    @cached_property
+    def request_extensions(self) -> tuple[tuple[int, bytes], ...]:
+        """What a CertificateRequest of TLS 1.3 says: algorithms, and the CAs that are trusted (RFC 8446 section 4.3.2)."""
+        items: list[tuple[int, bytes]] = [
+            # The list can't be empty; the schemes of TLS 1.2 may stand in it, and sign nothing here (section 4.2.3).
+            x.SIGNATURE_ALGORITHMS(self.signature_schemes_13 or tuple(self.signature_schemes)),
+            x.SIGNATURE_ALGORITHMS_CERT(tuple(self.certificate_signature_schemes)),
+        ]
+        if self.certificate_compression:
+            items.append(x.COMPRESS_CERTIFICATE(tuple(self.certificate_compression)))
+        if self.named_authorities:
+            items.append(x.CERTIFICATE_AUTHORITIES(self.named_authorities))
+        return tuple(items)
+
+    @cached_property
     def verifier(self) -> Verifier | None:
         """What judges clients' certificates; None where none are asked for."""
         return None if self.trust is None else Verifier(self.trust, "client", self.verification, self.clock)

@@ -31,9 +31,9 @@ MAX_LIFETIME = 7 * 24 * 3600
 """Seconds that a ticket may live (RFC 8446 section 4.6.1)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Session:
-    """What one handshake leaves for a later one.
+    """What one handshake leaves for a later one; to be read, not to be changed.
 
     ``secret`` is the master secret of TLS 1.2 (48 bytes) or a PSK of TLS 1.3 (as long as the suite's hash).
     ``created_at`` is when the full handshake took place that proved who the peer is, ``lifetime`` how many seconds the

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
@@ -164,7 +165,11 @@ def schemes_for(key: Any, *, pss_only: bool = False, tls13: bool = True) -> tupl
     left out.
     """
     kind = key_kind(key, pss_only=pss_only)
-    bits = key.key_size if kind.startswith("rsa") else 0
+    return _schemes_of(kind, key.key_size if kind.startswith("rsa") else 0, tls13)
+
+
+@lru_cache(maxsize=128)
+def _schemes_of(kind: str, bits: int, tls13: bool) -> tuple[S, ...]:
     return tuple(
         scheme.name
         for scheme in SCHEMES.values()

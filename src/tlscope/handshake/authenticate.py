@@ -275,30 +275,6 @@ def key_fits_suite(kind: str, suite: Suite) -> bool:
     return kind.startswith("ec:") or kind in ("ed25519", "ed448")
 
 
-def named_authorities(config: ServerConfig) -> tuple[bytes, ...]:
-    """The CAs that a CertificateRequest names (DER Names)."""
-    if not config.send_certificate_authorities or config.trust is None:
-        return ()
-    names = config.trust.subjects
-    # A server that trusts the whole system's store says nothing sooner than more than fits.
-    return names if sum(2 + len(name) for name in names) <= 0x3FFF else ()
-
-
-def request_extensions(config: ServerConfig) -> Extensions:
-    """What a CertificateRequest says: algorithms, and the CAs that the server trusts (section 4.3.2)."""
-    items: list[tuple[int, bytes]] = [
-        # The list can't be empty; the schemes of TLS 1.2 may stand in it, and sign nothing here (section 4.2.3).
-        x.SIGNATURE_ALGORITHMS(config.signature_schemes_13 or tuple(config.signature_schemes)),
-        x.SIGNATURE_ALGORITHMS_CERT(tuple(config.certificate_signature_schemes)),
-    ]
-    if config.certificate_compression:
-        items.append(x.COMPRESS_CERTIFICATE(tuple(config.certificate_compression)))
-    names = named_authorities(config)
-    if names:
-        items.append(x.CERTIFICATE_AUTHORITIES(names))
-    return Extensions(items)
-
-
 def usable_schemes(request: CertificateRequest, config: Any) -> tuple[SignatureScheme, ...]:
     """The schemes of a CertificateRequest that this side has too. Raises ``PeerViolation`` where it names none."""
     offered = request.extensions.get(x.SIGNATURE_ALGORITHMS)

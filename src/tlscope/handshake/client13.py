@@ -259,7 +259,7 @@ def agree_on_keys(
         hs.note("cipher_suite", suite.name, "the server chose it", (suite.name,), hs.config.cipher_suites)
 
     psk = accepted_psk(offer.psks, hello, suite)
-    early = EarlySecret(suite.hash, None if psk is None else psk.secret)
+    early = EarlySecret(suite.hash) if psk is None else psk.early
     if psk is not None and x.SERVER_KEY_SHARE.type not in hello.extensions:
         modes = offer.hello.extensions.get(x.PSK_KEY_EXCHANGE_MODES) or ()
         if PskKeyExchangeMode.psk_ke in modes:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from .. import trace as t
 from ..crypto.cipher_suites import SUITES, Suite
 from ..errors import Misuse
-from ..keys.schedule13 import EarlySecret, TrafficSecret
+from ..keys.schedule13 import TrafficSecret
 from ..wire import extensions as x
 from ..wire.codepoints import ContentType, ExtensionType
 from ..wire.handshake import ClientHello
@@ -56,7 +56,7 @@ def begin_early_data(hs: Handshake, config: ClientConfig, offer: Offer) -> None:
         hs.send_change_cipher_spec()
     assert hs.transcript is not None  # noqa: S101 - it is closed only after the handshake
     digest = hs.transcript.digest_with(suite.hash, b"")
-    early = EarlySecret(suite.hash, psk.secret)
+    early = psk.early
     secret = early.client_early_traffic(suite, digest)
     hs.reveal("CLIENT_EARLY_TRAFFIC_SECRET", secret.secret, "early secret", "ClientHello")
     hs.early_exporter = early.early_exporter(digest)
@@ -101,7 +101,7 @@ def judge_early_data(
     assert selected is not None  # noqa: S101 - it is a reason to refuse
     assert selected.psk.session is not None  # noqa: S101 - so is an external PSK
     hs.note("early_data", "accepted", "the ticket allows it and was not used before", rfc="RFC 8446 section 4.2.10")
-    early = EarlySecret(suite.hash, selected.psk.secret)
+    early = selected.psk.early
     digest = hs.hash_so_far
     secret = early.client_early_traffic(suite, digest)
     hs.reveal("CLIENT_EARLY_TRAFFIC_SECRET", secret.secret, "early secret", "ClientHello")

@@ -126,7 +126,8 @@ def signature_scheme_12(
 ) -> Chosen[SignatureScheme]:
     """The same for TLS 1.2, where an EC key may sign with any hash: the one that is as strong as its curve comes first."""
     if identity.key_kind.startswith("ec:"):
-        usable = sorted(usable, key=lambda scheme: scheme not in identity.schemes)
+        strong = identity.schemes
+        usable = [one for one in usable if one in strong] + [one for one in usable if one not in strong]
     return signature_scheme(offered, identity.schemes_12, usable)
 
 

@@ -6,7 +6,7 @@ nothing else.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .. import violations
@@ -37,7 +37,7 @@ MAX_IDENTITIES = 8
 """How many of a client's PSK identities a server tries: opening a ticket costs work, and a stranger asks for it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Psk:
     """A pre-shared key with the hash that it is for, and the session behind it where there is one."""
 
@@ -47,6 +47,14 @@ class Psk:
     label: bytes
     session: Session | None = None
     obfuscated_age: int = 0
+    _early: EarlySecret | None = field(default=None, init=False, repr=False)
+
+    @property
+    def early(self) -> EarlySecret:
+        """The first stage of the key schedule (section 7.1), made once for binder, early data and handshake."""
+        if self._early is None:
+            self._early = EarlySecret(self.hash, self.secret)
+        return self._early
 
     @classmethod
     def of_session(cls, session: Session, now: float) -> Psk:
@@ -63,8 +71,7 @@ class Psk:
 
     def binder(self, transcript: Transcript, truncated_hello: bytes) -> bytes:
         """The binder over what came before and the ClientHello up to the binders (section 4.2.11.2)."""
-        early = EarlySecret(self.hash, self.secret)
-        return early.binder(self.label, transcript.digest_with(self.hash, truncated_hello))
+        return self.early.binder(self.label, transcript.digest_with(self.hash, truncated_hello))
 
 
 # The client's side
@@ -118,7 +125,7 @@ def accepted_psk(psks: tuple[Psk, ...], hello: ServerHello, suite: Suite) -> Psk
 # The server's side
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Selected:
     """The PSK that a server goes on with, its place in the client's list, and what its session says."""
 
@@ -168,7 +175,7 @@ def select_psk(hs: Handshake, config: ServerConfig, hello: ClientHello, suite: S
             if not equal(selected.psk.binder(hs.before, truncated), offered.binders[index]):
                 raise PeerViolation(violations.BAD_BINDER, index=index)
             if selected.psk.session is not None:
-                selected = replace(selected, peer=(yield from judge_again(hs, config, selected.psk.session)))
+                selected.peer = yield from judge_again(hs, config, selected.psk.session)
         except TicketRejected as reason:
             hs.note("resumption", "declined", f"PSK {index} can't be used: {reason}", rfc=_RFC)
             continue

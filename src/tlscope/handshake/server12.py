@@ -152,7 +152,7 @@ def choose(hs: Handshake, config: ServerConfig, hello: ClientHello, extended: bo
     ext = hello.extensions
     # RFC 5246 section 7.4.1.4.1: a client that names none takes SHA-1, which this side may have been told to do.
     schemes = ext.get(x.SIGNATURE_ALGORITHMS) or _SHA1_SCHEMES
-    usable = tuple(scheme for scheme in config.signing_schemes_12 if scheme in schemes)
+    usable = tuple([scheme for scheme in config.signing_schemes_12 if scheme in schemes])
     # RFC 8422 section 4 lets a server guess where a client names no group; such a client mostly has no ECDHE at all.
     groups = ext.get(x.SUPPORTED_GROUPS) or ()
     group = next((one for one in config.groups_12 if one in groups), None)
@@ -177,9 +177,10 @@ def choose(hs: Handshake, config: ServerConfig, hello: ClientHello, extended: bo
 
     scheme: SignatureScheme | None = None
     if suite.value.key_exchange == "ECDHE":
-        hs.note("group", group, "it is the server's first choice among the common ones", groups, config.groups_12)
         chosen = negotiate.signature_scheme_12(schemes, identity, usable)
-        hs.note("signature_scheme", chosen.value, chosen.why, schemes, identity.schemes_12)
+        if hs.sink is not None:
+            hs.note("group", group, "it is the server's first choice among the common ones", groups, config.groups_12)
+            hs.note("signature_scheme", chosen.value, chosen.why, schemes, identity.schemes_12)
         scheme = chosen.value
     else:
         group = None
@@ -269,7 +270,7 @@ def send_server_key(
 
 def certificate_request(config: ServerConfig) -> tls12.CertificateRequest:
     """What the server accepts from a client (RFC 5246 section 7.4.4)."""
-    authorities = authenticate.named_authorities(config)
+    authorities = config.named_authorities
     types = (ClientCertificateType.ecdsa_sign, ClientCertificateType.rsa_sign)
     return tls12.CertificateRequest(types, tuple(config.signature_schemes), authorities)
 

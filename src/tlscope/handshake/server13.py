@@ -285,8 +285,8 @@ def answer_hello(
         items.append(x.SELECTED_PSK(selected.index))
     hs.records.record_version = 0x0303
     hs.send(ServerHello(config.randomness.bytes(32), suite.name, Extensions(items), hello.session_id))
-    psk = None if selected is None else selected.psk.secret
-    return EarlySecret(suite.hash, psk).handshake(suite, shared_secret)
+    early = EarlySecret(suite.hash) if selected is None else selected.psk.early
+    return early.handshake(suite, shared_secret)
 
 
 def compatibility_change_cipher_spec(hs: Handshake, hello: ClientHello, *, already: bool = False) -> None:
@@ -350,7 +350,7 @@ def encrypted_extensions(
 def show_certificate(hs: Handshake, config: ServerConfig, hello: ClientHello) -> Flow[Identity]:
     """CertificateRequest*, Certificate and CertificateVerify (sections 4.3.2, 4.4.2 and 4.4.3)."""
     if config.client_auth is not ClientAuth.NONE:
-        hs.send(CertificateRequest(authenticate.request_extensions(config)))
+        hs.send(CertificateRequest(Extensions(config.request_extensions)))
     offered = required("ClientHello", hello.extensions, x.SIGNATURE_ALGORITHMS)
     identity, scheme = yield from choose_identity(hs, config, hello, offered)
     staple = hello.extensions.get(x.STATUS_REQUEST) is not None

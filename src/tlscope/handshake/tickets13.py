@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .. import violations
@@ -25,7 +24,16 @@ if TYPE_CHECKING:
 TLS1_3 = ProtocolVersion.TLS1_3
 
 
-def _session(config: _Config, established: Established, nonce: bytes, lifetime: int) -> Session:
+def _session(
+    config: _Config,
+    established: Established,
+    nonce: bytes,
+    lifetime: int,
+    *,
+    age_add: int,
+    max_early_data: int,
+    ticket: bytes = b"",
+) -> Session:
     facts = established.facts
     now = config.clock().timestamp()
     hash = SUITES[facts.cipher_suite].hash
@@ -44,6 +52,9 @@ def _session(config: _Config, established: Established, nonce: bytes, lifetime: 
         peer_signature_scheme=facts.peer_signature_scheme,
         group=facts.group,
         identity=facts.identity.fingerprint if facts.identity is not None else "",
+        age_add=age_add,
+        max_early_data=max_early_data,
+        ticket=ticket,
     )
 
 
@@ -60,8 +71,11 @@ def send_ticket(hs: Handshake, config: ServerConfig, established: Established, n
     """One ticket, with a PSK of its own by its nonce."""
     assert config.tickets is not None  # noqa: S101 - checked by the callers
     nonce = number.to_bytes(2, "big")
-    session = replace(
-        _session(config, established, nonce, config.tickets.lifetime),
+    session = _session(
+        config,
+        established,
+        nonce,
+        config.tickets.lifetime,
         age_add=int.from_bytes(config.randomness.bytes(4), "big"),
         max_early_data=config.max_early_data,
     )
@@ -85,8 +99,11 @@ def hear_ticket(hs: Handshake, config: ClientConfig, established: Established, m
     check_place("NewSessionTicket", message.extensions, x.NEW_SESSION_TICKET_FORMS)
     if message.ticket_lifetime == 0 or config.sessions is None or hs.server_name is None or not established.resumable:
         return  # section 4.6.1: a lifetime of zero says to discard it at once
-    session = replace(
-        _session(config, established, message.ticket_nonce, message.ticket_lifetime),
+    session = _session(
+        config,
+        established,
+        message.ticket_nonce,
+        message.ticket_lifetime,
         age_add=message.ticket_age_add,
         max_early_data=message.extensions.get(x.MAX_EARLY_DATA_SIZE) or 0,
         ticket=message.ticket,

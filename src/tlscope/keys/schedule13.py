@@ -32,7 +32,10 @@ def _label(length: int, label: bytes, context_length: int) -> bytes:
 
 def expand_label(hash: Hash, secret: bytes, label: bytes, context: bytes, length: int) -> bytes:
     """HKDF-Expand-Label (section 7.1) to ``length`` bytes."""
-    return hash.expand(secret, _label(length, label, len(context)) + context, length)
+    info = _label(length, label, len(context)) + context
+    if length > hash.length:
+        return hash.expand(secret, info, length)
+    return hash.hmac(secret, info + b"\1")[:length]  # HKDF-Expand's first block (RFC 5869 section 2.3)
 
 
 @lru_cache(maxsize=8)
@@ -60,7 +63,7 @@ class _Stage:
 
     def _derive(self, label: bytes, transcript_hash: bytes) -> bytes:
         """Derive-Secret (section 7.1), whose messages are hashed already."""
-        # As long as the hash, it is HKDF-Expand's first block: HMAC of the info and 1 (RFC 5869 section 2.3).
+        # As long as the hash, it is HKDF-Expand's first block.
         running = self._keyed.copy() if self._keyed is not None else self._hash.keyed(self._secret)
         running.update(_label(self._hash.length, label, len(transcript_hash)) + transcript_hash + b"\1")
         return running.finalize()

@@ -53,7 +53,7 @@ class ExtensionForm(Generic[T]):
 
 
 _HEADER = Struct(">HH").pack
-"""An extension's type and the length of its body."""
+"""A code point and the length of what follows: the head of an extension, or of a key share."""
 
 _REMEMBERED_LENGTH = 64
 """Bodies up to this many bytes, which are mostly the same from one connection to the next, are decoded once."""
@@ -158,7 +158,8 @@ class Extensions:
 
     def encode(self) -> bytes:
         """The vector of extensions behind its two-byte length."""
-        return vec16(b"".join([_HEADER(kind, len(data)) + data for kind, data in self._raw.items()]))
+        body = b"".join([_HEADER(kind, len(data)) + data for kind, data in self._raw.items()])
+        return len(body).to_bytes(2, "big") + body
 
 
 class KeyShareEntry(NamedTuple):
@@ -174,19 +175,17 @@ class KeyShareEntry(NamedTuple):
 
     def encode(self) -> bytes:
         """The entry's bytes."""
-        return u16(self.group) + vec16(self.key_exchange)
+        return _HEADER(self.group, len(self.key_exchange)) + self.key_exchange
 
 
-@dataclass(frozen=True, slots=True)
-class PskIdentity:
+class PskIdentity(NamedTuple):
     """A name for a pre-shared key, with the ticket's age in milliseconds, obfuscated (RFC 8446 section 4.2.11)."""
 
     identity: bytes
     obfuscated_ticket_age: int
 
 
-@dataclass(frozen=True, slots=True)
-class OfferedPsks:
+class OfferedPsks(NamedTuple):
     """The client's pre_shared_key: identities and, in the same order, their binders.
 
     A binder has 32 to 255 bytes; a shorter one is wrong as any other is when it is checked, and where a server goes back
