@@ -1,0 +1,146 @@
+"""docs/compatibility.md, made of a run of all rows: ``python tests/compat/compat_page.py`` writes it.
+
+The rows run in an environment of their own, with the packages of ``requirements.txt`` beside this file; ``--python FILE``
+names the interpreter of one that is there already.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import venv
+from pathlib import Path
+from typing import Any
+
+__all__ = ["collect", "failures", "make_environment", "page"]
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+PAGE = ROOT / "docs" / "compatibility.md"
+
+INTRODUCTION = """\
+# What tlscope runs under
+
+Made by `python tests/compat/compat_page.py`, and checked by `make test-slow`, from a run in which each row was a real
+exchange over loopback, mostly of 100,000 bytes or more, with tlscope as the side that the row names. *One-way* the server shows a
+certificate, *mutual* the client does too, and the server sees whose it is. The other side is the standard library's `ssl`
+or tlscope itself. In every row the trace proves that tlscope was in it; gunicorn, a process of its own, says so itself.
+
+There are two ways to get there. A library that takes an `SSLContext` is given one of `tlscope.ssl`:
+
+    import tlscope.ssl as ssl
+    httpx.Client(verify=ssl.create_default_context(cafile="ca.pem"))
+
+For one that makes its own, call `tlscope.inject_into_ssl()` before it is imported, or start the program with
+`tlscope run -- python program.py`, which changes nothing in it and explains its handshakes.
+"""
+
+BEYOND = """\
+## What it does not run under
+
+These bring a TLS of their own, in another language, and never ask Python's `ssl`:
+
+| what | why |
+|---|---|
+| psycopg, and all else that stands on libpq | libpq is C and links OpenSSL; asyncpg and pg8000 speak TLS through `ssl` |
+| grpcio | gRPC's core is C++ and links BoringSSL |
+| pycurl, curl_cffi | libcurl is C and links OpenSSL, BoringSSL or another |
+| pyOpenSSL, and twisted and scrapy on it | they call OpenSSL through `cryptography`, not through `ssl` |
+| mysqlclient | its client library is C and brings its own TLS |
+| confluent-kafka | librdkafka is C and links OpenSSL; kafka-python uses `ssl` |
+| granian | its server is Rust and uses rustls |
+| uWSGI, mod_wsgi | their servers are C and end TLS before Python begins |
+
+HTTP/3 is QUIC: its TLS is inside aioquic or qh3, so a client that speaks it is to be kept to HTTP/2.
+
+## What was not run
+
+niquests replaces urllib3 by a package of its own that can't be installed beside it. redis-py spoke to a server of the
+test's, not to Redis. An empty cell: PostgreSQL speaks TLS with OpenSSL and nothing else.
+"""
+
+
+def make_environment(directory: Path) -> Path:
+    """An environment with the packages; gives its interpreter. Raises ``CalledProcessError`` where they can't be had."""
+    venv.create(directory, with_pip=True)
+    python = directory / "bin" / "python"
+    install = [python, "-m", "pip", "--disable-pip-version-check", "-q", "install", "--no-deps"]
+    subprocess.run([*install, "-r", HERE / "requirements.txt"], check=True)
+    return python
+
+
+def collect(python: Path) -> list[dict[str, Any]]:
+    """What ``compat_run.py`` says: first the versions, then a row each. Raises ``RuntimeError`` where it broke off."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "SSL"))}
+    environment["PYTHONPATH"] = str(ROOT / "src")
+    command = [python, "-W", "ignore", HERE / "compat_run.py"]
+    done = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", timeout=900, check=False)
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    if not found or done.returncode not in (0, 1):
+        raise RuntimeError(done.stderr)
+    return found
+
+
+def failures(found: list[dict[str, Any]]) -> list[str]:
+    """The exchanges that went wrong, and how."""
+    return [
+        f"{one['name']} ({one['side']}), {what}: {failure}"
+        for one in found[1:]
+        for what, failure in one["results"].items()
+        if failure
+    ]
+
+
+def page(found: list[dict[str, Any]]) -> str:
+    """The page."""
+    about, *rows = found
+    packages = about["packages"]
+    parts = [INTRODUCTION, f"Run on Python {about['python']} with {about['openssl']} as the other side.\n"]
+    standard = [one for one in rows if not one["packages"]]
+    others = [one for one in rows if one["packages"]]
+    for title, some in (
+        ("The standard library", standard),
+        ("Clients", [one for one in others if one["side"] == "client"]),
+        ("Servers", [one for one in others if one["side"] == "server"]),
+    ):
+        parts.append(f"## {title}\n")
+        parts.append(_table(some, packages))
+    return "\n".join([*parts, BEYOND])
+
+
+_COLUMNS = ("ssl one-way", "ssl mutual", "tlscope one-way", "tlscope mutual")
+
+
+def _table(rows: list[dict[str, Any]], packages: dict[str, str]) -> str:
+    lines = ["| what | version | tlscope is the | with `ssl`, one-way | mutual | with tlscope, one-way | mutual |"]
+    lines.append("|---|---|---|---|---|---|---|")
+    for one in rows:
+        version = packages.get(one["packages"][0], "") if one["packages"] else ""
+        cells = [_cell(one, column) for column in _COLUMNS]
+        lines.append(f"| {one['name']} | {version} | {one['side']} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(one: dict[str, Any], column: str) -> str:
+    if one.get("missing"):
+        return "not run"
+    if column not in one["results"]:
+        return ""
+    return "**fails**" if one["results"][column] else "works"
+
+
+def main(arguments: list[str]) -> int:
+    """Write the page; gives 1 where an exchange went wrong."""
+    with tempfile.TemporaryDirectory() as directory:
+        python = Path(arguments[1]) if arguments[:1] == ["--python"] else make_environment(Path(directory))
+        found = collect(python)
+    PAGE.write_text(page(found), "utf-8")
+    print("\n".join(failures(found)) or f"{len(found) - 1} rows, and all work")
+    return int(bool(failures(found)))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,85 @@
+"""Runs the rows that can run here and prints a JSON line for each: ``python compat_run.py [WORD...]``.
+
+It needs no pytest, so it runs in an environment that has the packages and nothing else.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import ssl
+import sys
+import tempfile
+import threading
+import traceback
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import compat_clients
+import compat_databases
+import compat_servers
+import compat_standard
+from compat_exchange import LIMIT, ROWS, Files, Row, attempt
+
+__all__ = ["main"]
+
+_FILLED = (compat_standard, compat_clients, compat_servers, compat_databases)
+
+
+def _attempt(one: Row, files: Files, peer: str, mutual: bool) -> str:
+    """Run a row; gives what went wrong, ``""`` where nothing did."""
+    failure = [f"nothing happened for {3 * LIMIT:g} seconds"]
+
+    def run() -> None:
+        try:
+            attempt(one, files, peer, mutual)
+            failure[0] = ""
+        except BaseException as error:
+            failure[0] = f"{type(error).__name__}: {error}"
+            traceback.print_exc()
+
+    # Some libraries must run in the main thread only when they handle signals; none of the rows lets them.
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(3 * LIMIT)
+    return failure[0]
+
+
+def main(words: list[str]) -> int:
+    """Run; gives 1 where a row failed."""
+    packages = sorted({package for one in ROWS for package in one.packages if not one.missing})
+    about: dict[str, Any] = {
+        "python": platform.python_version(),
+        "openssl": ssl.OPENSSL_VERSION,
+        "packages": {name: importlib.metadata.version(name) for name in packages},
+    }
+    print(json.dumps(about), flush=True)
+    failed = False
+    with tempfile.TemporaryDirectory() as directory:
+        files = Files(Path(directory))
+        for one in ROWS:
+            if words and not any(word in one.name for word in words):
+                continue
+            result: dict[str, Any] = {"name": one.name, "side": one.side, "packages": one.packages, "results": {}}
+            if one.missing:
+                result["missing"] = one.missing
+            else:
+                for peer in one.peers:
+                    for mutual in (False, True):
+                        failure = _attempt(one, files, peer, mutual)
+                        failed = failed or bool(failure)
+                        result["results"][f"{peer} {'mutual' if mutual else 'one-way'}"] = failure
+            print(json.dumps(result), flush=True)
+        sys.stderr.flush()
+    return int(failed)
+
+
+if __name__ == "__main__":
+    code = main(sys.argv[1:])
+    sys.stdout.flush()
+    # A row that hangs leaves a thread; waiting for it would hang as well.
+    os._exit(code)
