@@ -25,9 +25,10 @@ INTRODUCTION = """\
 # What tlscope runs under
 
 Made by `python tests/compat/compat_page.py`, and checked by `make test-slow`, from a run in which each row was a real
-exchange over loopback, mostly of 100,000 bytes or more, with tlscope as the side that the row names. *One-way* the server shows a
-certificate, *mutual* the client does too, and the server sees whose it is. The other side is the standard library's `ssl`
-or tlscope itself. In every row the trace proves that tlscope was in it; gunicorn, a process of its own, says so itself.
+exchange over loopback, mostly of 100,000 bytes or more, with tlscope as the side that the row names. *One-way* the server
+shows a certificate, *mutual* the client does too, and the server sees whose it is. The other side is the standard
+library's `ssl` or tlscope itself. In every row the trace proves that tlscope was in it; gunicorn, a process of its own,
+says so itself.
 
 There are two ways to get there. A library that takes an `SSLContext` is given one of `tlscope.ssl`:
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from ..crypto.cipher_suites import SUITES
 from ..wire.codepoints import CipherSuite, NamedGroup
 
-__all__ = ["group_named", "openssl_name"]
+__all__ = ["describe_suite", "group_named", "openssl_name"]
 
 _GROUPS = {
     "prime256v1": NamedGroup.secp256r1,
@@ -26,6 +29,24 @@ def openssl_name(suite: CipherSuite) -> str:
         cipher = "CHACHA20_POLY1305"
         return f"{exchange}{cipher.replace('_', '-')}"
     return exchange + cipher.replace("_", "-")
+
+
+def describe_suite(suite: CipherSuite) -> dict[str, Any]:
+    """A cipher suite as ``SSLContext.get_ciphers()`` describes it."""
+    known = SUITES[suite]
+    bits = known.aead.key_length * 8
+    return {
+        "id": 0x03000000 | suite,
+        "name": openssl_name(suite),
+        "protocol": "TLSv1.3" if known.is_tls13 else "TLSv1.2",
+        "strength_bits": bits,
+        "alg_bits": bits,
+        "aead": True,
+        "symmetric": known.aead.name.lower(),
+        "digest": None,
+        "kx": "kx-any" if known.is_tls13 else f"kx-{known.key_exchange.lower()}",
+        "auth": "auth-any" if known.is_tls13 else f"auth-{known.authentication.lower()}",
+    }
 
 
 def group_named(name: str) -> NamedGroup:

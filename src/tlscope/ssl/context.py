@@ -23,7 +23,7 @@ from ..trust.identity import Identity
 from ..wire.codepoints import CipherSuite, NamedGroup, ProtocolVersion
 from .certificates import describe_certificate
 from .channel import BioTransport, Channel, SocketTransport
-from .ciphers import group_named, openssl_name
+from .ciphers import describe_suite, group_named
 from .errors import as_ssl
 
 if TYPE_CHECKING:
@@ -156,21 +156,7 @@ class SSLContext(std.SSLContext):
 
     def get_ciphers(self) -> Any:
         """The cipher suites, each as a dictionary with name, protocol and bits."""
-        return [
-            {
-                "id": 0x03000000 | suite,
-                "name": openssl_name(suite),
-                "protocol": "TLSv1.3" if SUITES[suite].is_tls13 else "TLSv1.2",
-                "strength_bits": SUITES[suite].aead.key_length * 8,
-                "alg_bits": SUITES[suite].aead.key_length * 8,
-                "aead": True,
-                "symmetric": SUITES[suite].aead.name.lower(),
-                "digest": None,
-                "kx": "kx-any" if SUITES[suite].is_tls13 else f"kx-{SUITES[suite].key_exchange.lower()}",
-                "auth": "auth-any" if SUITES[suite].is_tls13 else f"auth-{SUITES[suite].authentication.lower()}",
-            }
-            for suite in self._suites
-        ]
+        return [describe_suite(suite) for suite in self._suites]
 
     def set_groups(self, groups: str | Iterable[str | NamedGroup], /) -> None:
         """Key-exchange groups in order of preference, by OpenSSL's or the registry's names (``X25519:P-256``)."""
