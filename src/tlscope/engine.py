@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from . import trace as t
@@ -33,6 +34,8 @@ __all__ = ["Engine"]
 # Looking a member up in its enumeration takes as long as calling a method.
 _CHANGE_CIPHER_SPEC, _ALERT = ContentType.change_cipher_spec, ContentType.alert
 _HANDSHAKE, _DATA = ContentType.handshake, ContentType.application_data
+
+_THE_CHANGE_CIPHER_SPEC = ChangeCipherSpec()
 
 _HTTP_ANSWER = (
     b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n"
@@ -66,7 +69,7 @@ class Engine:
         self._warnings = 0
         self._change_cipher_specs = 0
         if trace is not None:
-            self._records.on_record = self._trace_record
+            self._records.on_record = partial(_trace_record, trace)
             trace(t.Started("client" if self.role == "client" else "server", server_name or ""))
 
     # Running flows
@@ -240,8 +243,9 @@ class Engine:
         hs, protected = self._handshake, self._records.read is not None and not self._records.is_tls13
         if content != b"\x01" or protected:
             raise PeerViolation(violations.BAD_CHANGE_CIPHER_SPEC)
-        if self._driver.change_cipher_spec(ChangeCipherSpec()):
-            self._trace_change_cipher_spec("keys")
+        if self._driver.change_cipher_spec(_THE_CHANGE_CIPHER_SPEC):
+            if self.trace is not None:
+                self.trace(t.ChangeCipherSpecEvent("received", "keys"))
             return
         if not hs.change_cipher_specs_allowed:
             raise PeerViolation(violations.BAD_CHANGE_CIPHER_SPEC)
@@ -252,11 +256,7 @@ class Engine:
                 violations.TOO_MANY_CHANGE_CIPHER_SPECS, limit=limit, setting="Limits.max_change_cipher_specs"
             )
         if self.trace is not None:
-            self._trace_change_cipher_spec("compatibility")
-
-    def _trace_change_cipher_spec(self, meaning: str) -> None:
-        if self.trace is not None:
-            self.trace(t.ChangeCipherSpecEvent("received", "keys" if meaning == "keys" else "compatibility"))
+            self.trace(t.ChangeCipherSpecEvent("received", "compatibility"))
 
     # Failing
 
@@ -305,9 +305,9 @@ class Engine:
         read = self._records.read
         return "plaintext" if read is None else read.epoch
 
-    def _trace_record(self, direction: Any, kind: int, epoch: str, sequence: int, length: int, raw: bytes) -> None:
-        if self.trace is not None:
-            self.trace(t.Record(direction, kind, epoch, sequence, length, raw))
+
+def _trace_record(sink: Sink, direction: Any, kind: int, epoch: str, sequence: int, length: int, raw: bytes) -> None:
+    sink(t.Record(direction, kind, epoch, sequence, length, raw))
 
 
 _INTERNAL_ERROR = AlertDescription.internal_error

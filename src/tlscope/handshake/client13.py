@@ -116,7 +116,7 @@ def client_handshake_13(hs: Handshake, config: ClientConfig, offer: Offer, hello
             resumed=psk is not None and psk.session is not None,
             external_psk=psk.identity if psk is not None and psk.session is None else None,
             signed_certificate_timestamps=server.timestamps,
-            early_data=early_data_status(hs, offer),
+            early_data=early_data_status(hs) if offer.offers_early_data else "",
         ),
         psk,
         offer,
@@ -177,10 +177,8 @@ def resume_with(hs: Handshake, config: ClientConfig, psk: Psk) -> Flow[Server]:
     return Server(peer, session.peer_signature_scheme, identity=identity)
 
 
-def early_data_status(hs: Handshake, offer: Offer) -> str:
-    """What became of the early data, for the facts."""
-    if not offer.offers_early_data:
-        return ""
+def early_data_status(hs: Handshake) -> str:
+    """What became of the early data that was offered, for the facts."""
     return "rejected" if hs.early_data is None else hs.early_data.status
 
 

@@ -86,23 +86,22 @@ def psks_to_offer(hs: Handshake, config: ClientConfig, session: Session | None) 
         psks.extend(Psk.of_external(external))
     if not psks:
         return ()
-    hashes = {SUITES[suite].hash for suite in config.suites_13}
-    return tuple(psk for psk in psks if psk.hash in hashes)
+    hashes = [SUITES[suite].hash for suite in config.suites_13]
+    return tuple([psk for psk in psks if psk.hash in hashes])
 
 
 def with_psks(hello: ClientHello, psks: tuple[Psk, ...], transcript: Transcript) -> ClientHello:
     """The hello with pre_shared_key as its last extension; ``transcript`` is what came before it."""
-    if not psks and x.PRE_SHARED_KEYS.type not in hello.extensions:
-        return hello
-    base = hello.extensions.without(x.PRE_SHARED_KEYS.type)
+    if x.PRE_SHARED_KEYS.type in hello.extensions:
+        hello.extensions = hello.extensions.without(x.PRE_SHARED_KEYS.type)
     if not psks:
-        hello.extensions = base
         return hello
-    identities = tuple(PskIdentity(psk.identity, psk.obfuscated_age) for psk in psks)
-    offered = OfferedPsks(identities, tuple(bytes(psk.hash.length) for psk in psks))
+    base = hello.extensions
+    identities = tuple([PskIdentity(psk.identity, psk.obfuscated_age) for psk in psks])
+    offered = OfferedPsks(identities, tuple([bytes(psk.hash.length) for psk in psks]))
     hello.extensions = base.with_(x.PRE_SHARED_KEYS(offered))
     truncated = hello.encode()[: -offered.binders_length]
-    binders = tuple(psk.binder(transcript, truncated) for psk in psks)
+    binders = tuple([psk.binder(transcript, truncated) for psk in psks])
     hello.extensions = base.with_(x.PRE_SHARED_KEYS(OfferedPsks(identities, binders)))
     return hello
 

@@ -73,8 +73,7 @@ class _Keyed:
             return head + self._aead.encrypt(nonce, content, associated)
         record = bytearray(len(head) + len(content) + self._tag)
         record[: len(head)] = head
-        with memoryview(record) as view, view[len(head) :] as room:
-            self._aead.encrypt_into(nonce, content, associated, room)
+        self._aead.encrypt_into(nonce, content, associated, memoryview(record)[len(head) :])
         return record
 
     def __repr__(self) -> str:
