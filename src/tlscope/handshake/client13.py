@@ -383,7 +383,7 @@ def settle(
         hs.reveal("EXPORTER_SECRET", exporter.secret, *inputs)
     hs.read_with_secret(server, "application")
     hs.write_with_secret(client, "application")
-    resumption = b""
+    resumption = None
     if config.sessions is not None or hs.reveals:
         resumption = resumption_master_secret(hs, master)
     created_at = None if psk is None or psk.session is None else psk.session.created_at

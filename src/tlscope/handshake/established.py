@@ -22,7 +22,8 @@ class Established:
 
     facts: ConnectionFacts
     exporter: Exporter = field(repr=False)
-    resumption_master_secret: bytes = field(default=b"", repr=False)
+    resumption_master_secret: bytes | None = field(default=None, repr=False)
+    """What the PSKs of tickets come from; None where this side neither hands out tickets nor keeps them."""
     resumable: bool = True
     """Whether the session may be kept: one of raw public keys is not, whose trust is not in a chain."""
     tickets_wanted: bool = False

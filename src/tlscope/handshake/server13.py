@@ -102,7 +102,7 @@ def server_handshake_13(hs: Handshake, config: ServerConfig, hello: ClientHello)
     hs.read_with_secret(client_application, "application")
     # A session is bound to a certificate that it can be found by.
     tickets_wanted = with_key_exchange(hello) and identity is not None and hs.certificate_types == X509_CERTIFICATES
-    resumption = b""
+    resumption = None
     if (tickets_wanted and config.tickets is not None) or hs.reveals:
         resumption = resumption_master_secret(hs, master)
     session = None if selected is None else selected.psk.session

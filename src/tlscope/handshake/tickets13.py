@@ -34,14 +34,15 @@ def _session(
     max_early_data: int,
     ticket: bytes = b"",
 ) -> Session:
-    facts = established.facts
+    facts, secret = established.facts, established.resumption_master_secret
+    assert secret is not None  # noqa: S101 - it was derived for whoever deals in tickets
     now = config.clock().timestamp()
     hash = SUITES[facts.cipher_suite].hash
     created = established.session_created_at if established.session_created_at is not None else now
     return Session(
         version=TLS1_3,
         cipher_suite=facts.cipher_suite,
-        secret=resumption_psk(hash, established.resumption_master_secret, nonce),
+        secret=resumption_psk(hash, secret, nonce),
         created_at=created,
         issued_at=now,
         # However often it is renewed, a session ends a week after the full handshake (section 4.6.1).
