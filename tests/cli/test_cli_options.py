@@ -93,7 +93,7 @@ def test_groups_by_any_of_their_names() -> None:
         ("", "a name is empty"),
         ("x25519,,x448", "a name is empty"),
         ("x25519,P-257", "'P-257' is no group"),
-        ("MLKEM768", "is no group that tlscope speaks"),
+        ("MLKEM512", "is no group that tlscope speaks"),
         ("x25519,X25519", "twice"),
         ("P-256,secp256r1", "twice"),
     ],
