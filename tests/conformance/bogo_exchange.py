@@ -7,10 +7,13 @@ import socket
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from bogo_flags import Flags
-from bogo_settings import NO_NAME, Memory, client_config, server_config
+from bogo_settings import NO_NAME, Memory, Shown, client_config, server_config, shown
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from tlscope import (
     AlertDescription,
@@ -213,7 +216,7 @@ class Exchange:
             return self._choose(decision)
         if isinstance(decision, ChooseClientIdentity):
             self._check_request(decision)
-            return decision.resolve() if self._must_match_issuer() else self.tls.config.identities[0]
+            return self._own_certificate(decision)
         assert isinstance(decision, VerifyPeer)
         return self._verdict(decision)
 
@@ -229,8 +232,16 @@ class Exchange:
             return TLSError("a flag says so", code="ocsp-callback", alert=AlertDescription.internal_error)
         return decision.resolve()
 
-    def _must_match_issuer(self) -> bool:
-        return len(self.flags.credentials) > 1
+    def _own_certificate(self, decision: ChooseClientIdentity) -> Any:
+        """The first one that fits; where none does tlscope would show none, and the runner wants it to fail instead."""
+        candidates = [one for one in shown(self.flags) if _has_issuer(one, decision.certificate_authorities)]
+        if not candidates:
+            if not shown(self.flags):
+                return None
+            raise TLSError("no CA matches", code="no-matching-issuer", alert=AlertDescription.handshake_failure)
+        offered = set(decision.signature_schemes)
+        usable = (one.identity for one in candidates if offered & {*one.identity.schemes, *one.identity.schemes_12})
+        return next(usable, candidates[0].identity)
 
     def _verdict(self, decision: VerifyPeer) -> Any:
         """None accepts the certificate without a judgement; an exception refuses it."""
@@ -487,16 +498,19 @@ class Exchange:
             check(messages == flags.expect_msg_callback, f"the messages were\n{messages}")
 
 
+def _has_issuer(one: Shown, authorities: tuple[bytes, ...]) -> bool:
+    """Whether a CA that the peer names issued it, where that is asked for."""
+    if not one.must_match_issuer:
+        return True
+    issuers = {x509.load_der_x509_certificate(der).issuer.public_bytes() for der in one.identity.chain}
+    return not issuers.isdisjoint(authorities)
+
+
 def _refusal(code: str, alert: AlertDescription) -> CertificateRejected:
     return CertificateRejected(Refused(code, alert), whose="peer")
 
 
 def _pem_chain(path: str) -> tuple[bytes, ...]:
-    from pathlib import Path
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives.serialization import Encoding
-
     certificates = x509.load_pem_x509_certificates(Path(path).read_bytes())
     return tuple(one.public_bytes(Encoding.DER) for one in certificates)
 

@@ -98,6 +98,9 @@ _IGNORED = (
     "-use-old-client-cert-callback",
     "-use-ticket-aead-callback",
 )
+POLICIES = ("-fips-202205", "-wpa-202304", "-cnsa-202407", "-cnsa1-202603", "-cnsa2-202603")
+"""Names of lists that somebody has published; each stands for a handful of settings."""
+
 _IGNORED_VALUES = ("-handshaker-path", "-private-key-delay-ms", "-trust-cert", "-write-settings")
 
 _VALUES: dict[str, Callable[[bytes], Any]] = {
@@ -153,6 +156,11 @@ _CREDENTIAL: dict[str, Callable[[bytes], Any] | None] = {
     "-key-file": os.fsdecode,
     "-must-match-issuer": None,
     "-ocsp-response": base64.b64decode,
+    "-psk-importer-context": base64.b64decode,
+    "-psk-importer-identity": base64.b64decode,
+    "-psk-importer-key": base64.b64decode,
+    "-psk-importer-sha256": None,
+    "-psk-importer-sha384": None,
     "-signed-cert-timestamps": base64.b64decode,
     "-signing-prefs": int,
 }
@@ -160,14 +168,23 @@ _CREDENTIAL: dict[str, Callable[[bytes], Any] | None] = {
 _DEFAULTS = {"repeat_shim_initial_write": 1, "shim_initial_write": b"hello"}
 
 
-class Credential:
-    """A certificate chain and a key; the flags that belong to it apply to the one named last."""
+_KINDS = {"-new-x509-credential": "x509", "-new-psk-credential": "psk"}
 
-    def __init__(self) -> None:
+
+class Credential:
+    """A certificate chain and a key, or a PSK; the flags that belong to it apply to the one named last."""
+
+    def __init__(self, kind: str = "x509") -> None:
+        self.kind = kind
         self.cert_file = ""
         self.key_file = ""
         self.must_match_issuer = False
         self.ocsp_response = b""
+        self.psk_importer_context = b""
+        self.psk_importer_identity = b""
+        self.psk_importer_key = b""
+        self.psk_importer_sha256 = False
+        self.psk_importer_sha384 = False
         self.signed_cert_timestamps = b""
         self.signing_prefs: list[int] = []
 
@@ -178,6 +195,7 @@ class Flags:
     def __init__(self) -> None:
         self.credentials = [Credential()]
         """The default credential first, which may be empty, then those that were introduced by a flag."""
+        self.policy = ""
         for name in _SWITCHES:
             setattr(self, _attribute(name), False)
         for name in _VALUES:
@@ -190,8 +208,10 @@ class Flags:
 
     def apply(self, name: str, value: bytes | None) -> None:
         """Take one flag with its value as it was given."""
-        if name == "-new-x509-credential":
-            self.credentials.append(Credential())
+        if name in _KINDS:
+            self.credentials.append(Credential(_KINDS[name]))
+        elif name in POLICIES:
+            self.policy = name
         elif name in _SWITCHES:
             setattr(self, _attribute(name), True)
         elif value is not None and name in _VALUES:
@@ -215,7 +235,8 @@ def parse(argv: Sequence[str]) -> tuple[Flags, Flags, Flags]:
     first, resumed, retried = Flags(), Flags(), Flags()
     arguments = iter(argv)
     for argument in arguments:
-        name, to = argument, (first, resumed, retried)
+        name = argument
+        to: tuple[Flags, ...] = (first, resumed, retried)
         if name.startswith("-on-shim-"):
             name = name[len("-on-shim") :]
         for prefix, one in (("-on-initial-", first), ("-on-resume-", resumed), ("-on-retry-", retried)):
@@ -240,7 +261,7 @@ def _attribute(name: str) -> str:
 
 
 def _takes_value(name: str) -> bool:
-    if name in _SWITCHES or name == "-new-x509-credential":
+    if name in _SWITCHES or name in POLICIES or name in _KINDS:
         return False
     if name in _CREDENTIAL:
         return _CREDENTIAL[name] is not None

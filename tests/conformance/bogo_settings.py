@@ -22,6 +22,7 @@ from tlscope import (
     CipherSuite,
     ClientAuth,
     ClientConfig,
+    ExternalPsk,
     Identity,
     Limits,
     NamedGroup,
@@ -42,7 +43,7 @@ from tlscope.wire import extensions as x
 from tlscope.wire import handshake12 as tls12
 from tlscope.wire.handshake import CertificateRequest
 
-__all__ = ["NO_NAME", "Memory", "client_config", "identities", "server_config"]
+__all__ = ["NO_NAME", "Memory", "client_config", "Shown", "server_config", "shown"]
 
 NO_NAME = "127.0.0.1"
 """Stands for a server that is not asked for by name: an address is never sent (RFC 6066 section 3)."""
@@ -57,6 +58,42 @@ _DEFAULT_SIGNING_PREFS = (
 _NEVER_SCHEMES = (0xFF01,)  # RSA with MD5 and SHA-1, of TLS 1.0: a setting that is ignored
 
 _MAX_EARLY_DATA = 14336
+
+
+def _ecdhe(bits: str) -> tuple[str, str]:
+    hash = {"128": "SHA256", "256": "SHA384"}[bits]
+    return f"TLS_ECDHE_ECDSA_WITH_AES_{bits}_GCM_{hash}", f"TLS_ECDHE_RSA_WITH_AES_{bits}_GCM_{hash}"
+
+
+_POLICIES: dict[str, dict[str, Any]] = {
+    # NIST SP 800-52 revision 2.
+    "-fips-202205": {
+        "cipher_suites": ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", *_ecdhe("128"), *_ecdhe("256")),
+        "groups": (NamedGroup.secp256r1, NamedGroup.secp384r1),
+        "schemes": (0x0401, 0x0501, 0x0601, 0x0403, 0x0503, 0x0804, 0x0805, 0x0806),
+    },
+    # WPA 3.1 section 3.5.
+    "-wpa-202304": {
+        "cipher_suites": ("TLS_AES_256_GCM_SHA384", *_ecdhe("256")),
+        "groups": (NamedGroup.secp384r1,),
+        "schemes": (0x0501, 0x0601, 0x0503, 0x0805, 0x0806),
+    },
+    # RFC 9151.
+    "-cnsa1-202603": {
+        "cipher_suites": ("TLS_AES_256_GCM_SHA384", *_ecdhe("256"), "TLS_RSA_WITH_AES_256_GCM_SHA384"),
+        "groups": (NamedGroup.MLKEM1024, NamedGroup.secp384r1),
+        "schemes": (0x0503, 0x0805, 0x0501),
+    },
+    # The draft for CNSA 2.0.
+    "-cnsa2-202603": {
+        "cipher_suites": ("TLS_AES_256_GCM_SHA384",),
+        "groups": (NamedGroup.MLKEM1024,),
+        "schemes": (0x0503, 0x0805, 0x0501),
+    },
+    "-cnsa-202407": {
+        "cipher_suites": ("TLS_AES_256_GCM_SHA384", "TLS_AES_128_GCM_SHA256", "TLS_CHACHA20_POLY1305_SHA256"),
+    },
+}
 
 
 @dataclass
@@ -110,6 +147,18 @@ class Memory:
         return self.started + timedelta(seconds=self.passed)
 
 
+class NoTickets:
+    """Tickets that are promised, and none comes of it: what is sealed is larger than any message."""
+
+    lifetime = 7200
+
+    def seal(self, session: bytes, now: float) -> bytes:
+        return bytes(1 << 16)
+
+    def open(self, ticket: bytes, now: float) -> bytes:
+        raise TicketRejected("none was handed out")
+
+
 class RewritableTickets:
     """Tickets as the runner's rewriting tools take them for granted: AES-128-CBC, HMAC-SHA-256 and an ASN.1 session.
 
@@ -160,10 +209,11 @@ def _der_content(data: bytes) -> bytes:
 
 def client_config(flags: Flags, memory: Memory, **more: Any) -> ClientConfig:
     """A client that believes every certificate unless it is told otherwise, by way of decisions."""
-    shown = identities(flags)
+    asks = {VerifyPeer, ChooseClientIdentity} if shown(flags) or flags.fail_cert_callback else {VerifyPeer}
     return ClientConfig(
         **_common(flags, memory),
-        identities=shown,
+        identities=[one.identity for one in shown(flags)],
+        signed_certificate_timestamps=flags.enable_signed_cert_timestamps,
         ocsp_stapling=flags.enable_ocsp_stapling,
         fallback=flags.fallback_scsv,
         sessions=None if flags.no_ticket else memory.sessions,
@@ -171,7 +221,7 @@ def client_config(flags: Flags, memory: Memory, **more: Any) -> ClientConfig:
         early_data=flags.enable_early_data,
         key_shares=_key_shares(flags),
         insecure_skip_verification=True,
-        ask=frozenset((VerifyPeer, ChooseClientIdentity) if shown else (VerifyPeer,)),
+        ask=frozenset(asks),
         **more,
     )
 
@@ -187,16 +237,16 @@ def server_config(flags: Flags, memory: Memory, **more: Any) -> ServerConfig:
         memory.tickets = RewritableTickets(flags.ticket_key)
     return ServerConfig(
         **_common(flags, memory),
-        identities=identities(flags),
+        identities=[one.identity for one in shown(flags)],
         client_auth=asks,
         trust=None if asks is ClientAuth.NONE else _some_anchor(),
         send_certificate_authorities=False,
-        tickets=None if flags.no_ticket else memory.tickets,
+        tickets=None if flags.no_ticket else NoTickets() if flags.skip_ticket else memory.tickets,
         max_early_data=_MAX_EARLY_DATA if flags.enable_early_data else 0,
         early_data_window=60.5,
         replay_guard=memory.replay_guard,
         session_store=memory.store,
-        client_cipher_order=not (flags.cipher or flags.server_preference),
+        client_cipher_order=not (flags.cipher or flags.server_preference or flags.policy),
         prioritize_chacha20="|" in (flags.cipher or ""),
         insist_on_group_order=True,
         ask=frozenset((VerifyPeer,) if flags.no_server_name_ack else (VerifyPeer, ChooseServerIdentity)),
@@ -207,11 +257,12 @@ def server_config(flags: Flags, memory: Memory, **more: Any) -> ServerConfig:
 
 def _common(flags: Flags, memory: Memory) -> dict[str, Any]:
     lowest, highest = _versions(flags)
-    return {
+    common = {
         "min_version": lowest,
         "max_version": highest,
         "cipher_suites": _cipher_suites(flags.cipher),
-        "groups": _groups(flags.curves) or _DEFAULT_GROUPS,
+        "groups": policy_groups(flags),
+        "external_psks": external_psks(flags),
         "signature_schemes": _schemes(flags.verify_prefs) or _schemes(_DEFAULT_VERIFY_PREFS),
         "signing_schemes": _schemes(flags.credentials[0].signing_prefs or _DEFAULT_SIGNING_PREFS),
         "alpn": _protocols(flags),
@@ -221,6 +272,12 @@ def _common(flags: Flags, memory: Memory) -> dict[str, Any]:
         "max_fragment": flags.max_send_fragment or 1 << 14,
         "limits": Limits(max_handshake_message=flags.max_cert_list or 1 << 16, max_certificates=100),
     }
+    policy = dict(_POLICIES.get(flags.policy, {}))
+    if "schemes" in policy:
+        policy["signature_schemes"] = policy["signing_schemes"] = _schemes(policy.pop("schemes"))
+    if "cipher_suites" in policy:
+        policy["cipher_suites"] = tuple(CipherSuite.named(name) for name in policy["cipher_suites"])
+    return {**common, **policy}
 
 
 def _versions(flags: Flags) -> tuple[ProtocolVersion, ProtocolVersion]:
@@ -272,7 +329,17 @@ def _groups(numbers: Iterable[int]) -> tuple[NamedGroup, ...]:
 def _key_shares(flags: Flags) -> tuple[NamedGroup, ...] | None:
     if flags.no_key_shares:
         return ()
-    return _groups(flags.key_shares) or None
+    if flags.key_shares:
+        return _groups(flags.key_shares)
+    # The runner's default: the first group, and the first after it that is of the other kind, with ML-KEM or without.
+    first, *others = policy_groups(flags)
+    return (first, *[one for one in others if GROUPS[one].is_hybrid is not GROUPS[first].is_hybrid][:1])
+
+
+def policy_groups(flags: Flags) -> tuple[NamedGroup, ...]:
+    """The groups of the policy, those that were named, or the default ones."""
+    named: tuple[NamedGroup, ...] = _POLICIES.get(flags.policy, {}).get("groups", ())
+    return named or _groups(flags.curves) or _DEFAULT_GROUPS
 
 
 def _schemes(numbers: Iterable[int]) -> tuple[SignatureScheme, ...]:
@@ -301,16 +368,42 @@ def _protocols(flags: Flags) -> tuple[str, ...]:
 # Certificates
 
 
-def identities(flags: Flags) -> tuple[Identity, ...]:
+@dataclass(frozen=True)
+class Shown:
+    """A certificate to show, its place among the flags (-1 for the default one), and whether a CA must be named for it."""
+
+    identity: Identity
+    place: int
+    must_match_issuer: bool = False
+
+
+def shown(flags: Flags) -> list[Shown]:
     """The certificates to show; their order is the order of preference."""
     first, *others = flags.credentials
-    shown = [_identity(one) for one in others]
+    found = [
+        Shown(_identity(one), place, one.must_match_issuer) for place, one in enumerate(others) if one.kind == "x509"
+    ]
     if first.cert_file:
         # Its preferences are the connection's.
         identity = _load(first.cert_file, first.key_file)
         staple = None if flags.decline_ocsp_callback else first.ocsp_response
-        shown.append(_with_timestamps(identity.with_ocsp_response(staple or None), first))
-    return tuple(shown)
+        found.append(Shown(_with_timestamps(identity.with_ocsp_response(staple or None), first), -1))
+    return found
+
+
+def external_psks(flags: Flags) -> tuple[ExternalPsk, ...]:
+    """The keys that both sides know already."""
+    return tuple(
+        ExternalPsk(
+            one.psk_importer_identity,
+            one.psk_importer_key,
+            "sha384" if one.psk_importer_sha384 else "sha256",
+            imported=True,
+            context=one.psk_importer_context,
+        )
+        for one in flags.credentials
+        if one.kind == "psk"
+    )
 
 
 def _identity(credential: Credential) -> Identity:

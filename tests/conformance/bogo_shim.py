@@ -16,6 +16,10 @@ Exit codes: 0 as expected, 1 not (with ``:reason:`` on stderr), 89 for what is n
 import os
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 UNIMPLEMENTED = 89
@@ -47,7 +51,7 @@ def hand_over(owner: int, argv: list[str]) -> int | None:
     return answer[0] if answer else 1
 
 
-def peer_of(link) -> tuple[int, int]:
+def peer_of(link: "Any") -> tuple[int, int]:
     """Process and user at the other end of a local socket."""
     import _socket
 
