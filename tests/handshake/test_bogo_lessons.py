@@ -29,10 +29,13 @@ from tlscope import (
     VerifyPeer,
 )
 from tlscope import trace as t
+from tlscope.handshake.flow import ChooseClientIdentity
 from tlscope.replay import MemoryReplayGuard
 from tlscope.wire import extensions as x
+from tlscope.wire.codepoints import ClientCertificateType
 from tlscope.wire.extensions import OfferedPsks
 from tlscope.wire.handshake import ClientHello, EncryptedExtensions, ServerHello
+from tlscope.wire.handshake12 import CertificateRequest as CertificateRequest12
 
 TLS12, TLS13 = ProtocolVersion.TLS1_2, ProtocolVersion.TLS1_3
 X25519, P256 = NamedGroup.x25519, NamedGroup.secp256r1
@@ -297,6 +300,35 @@ def test_a_peer_without_secure_renegotiation(old: str, required: bool) -> None:
     assert not pair.errors
     # RFC 5246 section 7.4.1.4: nothing is answered that was not offered.
     assert x.RENEGOTIATION_INFO.type not in ServerHello.decode(heard(trace, "ServerHello")[4:]).extensions
+
+
+def test_a_fallback_to_a_version_that_is_not_spoken_is_still_called_one() -> None:
+    """RFC 7507 section 3 asks for inappropriate_fallback whatever the version is; protocol_version would hide why."""
+
+    def fallen_back(hello: ClientHello) -> ClientHello:
+        suites = (*hello.cipher_suites, CipherSuite.TLS_FALLBACK_SCSV)
+        return replace(hello, legacy_version=ProtocolVersion.TLS1_0, cipher_suites=suites)
+
+    pair = Pair(client_config(**only(TLS12), rewrite=in_hello(fallen_back)), server_config()).run()
+    assert getattr(pair.errors["server"], "code", "") == "inappropriate-fallback"
+    assert getattr(pair.errors["client"], "description", None) is AlertDescription.inappropriate_fallback
+
+
+def test_a_certificate_of_a_type_that_was_not_asked_for_is_not_signed_with() -> None:
+    """RFC 5246 section 7.4.4: the types bind also an application that names the certificate itself."""
+
+    def rsa_alone(message: Any) -> Any:
+        if isinstance(message, CertificateRequest12):
+            message.certificate_types = (ClientCertificateType.rsa_sign,)
+        return message
+
+    mine = client_config(**only(TLS12), ask=frozenset({ChooseClientIdentity}))
+    asking = server_config(**only(TLS12), client_auth=ClientAuth.REQUIRED, rewrite=rsa_alone)
+    pair = Pair(mine, asking).run()
+    assert isinstance(pair.events["client"][-1], DecisionNeeded)
+    with pytest.raises(TLSError) as caught:
+        pair.client.answer(client_identity())
+    assert caught.value.code == "no-common-signature"
 
 
 # Giving up

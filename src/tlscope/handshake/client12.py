@@ -237,7 +237,7 @@ def choose_identity(
     )
     if identity is None:
         return None, why, None
-    scheme = negotiate.signature_scheme_12(request.signature_algorithms, identity, usable)
+    scheme = negotiate.signature_scheme_12(request.signature_algorithms, identity, fitting)
     if hs.sink is not None:
         hs.note("signature_scheme", scheme.value, scheme.why, request.signature_algorithms, identity.schemes_12)
     return identity, None, scheme.value

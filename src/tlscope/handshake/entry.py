@@ -66,9 +66,12 @@ def choose_version(hs: Handshake, config: ServerConfig, hello: ClientHello) -> P
     if offered is None:
         # Without supported_versions, what legacy_version says is the newest that the client speaks, and never TLS 1.3.
         offered = (min(hello.legacy_version, ProtocolVersion.TLS1_2),)
+    if CipherSuite.TLS_FALLBACK_SCSV in hello.cipher_suites:
+        # First of all: the version fallen back to may be one that is not spoken here, and the alert tells why.
+        newest = max(filter(_is_known, offered), default=hello.legacy_version)
+        if newest < config.versions[0]:
+            raise PeerViolation(violations.INAPPROPRIATE_FALLBACK, received=newest, best=config.versions[0])
     chosen = negotiate.version(offered, config.versions)
-    if CipherSuite.TLS_FALLBACK_SCSV in hello.cipher_suites and max(filter(_is_known, offered)) < config.versions[0]:
-        raise PeerViolation(violations.INAPPROPRIATE_FALLBACK, received=chosen.value, best=config.versions[0])
     if hs.sink is not None:
         hs.note("version", chosen.value, chosen.why, offered, config.versions, "RFC 8446 section 4.2.1")
     return chosen.value
