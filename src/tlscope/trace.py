@@ -251,11 +251,10 @@ class Trace:
     def __call__(self, event: TraceEvent) -> None:
         """Stamp the event and keep it."""
         event.time = _time.perf_counter() - self._start
-        raw = getattr(event, "raw", None)
-        if raw is not None:
-            self._room -= len(raw)
+        if isinstance(event, (Record, Message)):
+            self._room -= len(event.raw)
             if self._room < 0:
-                event.raw = b""  # type: ignore[attr-defined]
+                event.raw = b""
         self.events.append(event)
 
     def __iter__(self) -> Iterator[TraceEvent]:

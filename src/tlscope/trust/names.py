@@ -28,6 +28,8 @@ def shown(text: str, limit: int = _SHOWN_LIMIT) -> str:
 
     Whoever makes a certificate chooses the text in it, and a terminal obeys what it is sent.
     """
+    if len(text) <= limit and text.isprintable():
+        return text
     clean = "".join(ch if ch.isprintable() else ch.encode("unicode_escape").decode() for ch in text[: limit + 1])
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
 

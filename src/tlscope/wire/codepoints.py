@@ -76,7 +76,8 @@ class CodePoint(IntEnum):
         return int(self) in type(self)._value2member_map_
 
     def __str__(self) -> str:
-        return self.name
+        name: str = self._name_  # what ``name`` gives, without the detour by which an enumeration protects it
+        return name
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}.{self.name}" if self.is_named else f"{type(self).__name__}({self.name})"
@@ -104,9 +105,17 @@ class ProtocolVersion(CodePoint):
     TLS1_3 = 0x0304
 
     def __str__(self) -> str:
-        if not self.is_named:
-            return self.name
-        return f"{self.name[:3]} {self.name[3:].replace('_', '.')}" if self >= 0x0301 else f"SSL {self.name[3:]}.0"
+        return _SPOKEN_VERSIONS.get(self, self._name_)
+
+
+_SPOKEN_VERSIONS = {
+    0x0002: "SSL 2.0",
+    0x0300: "SSL 3.0",
+    0x0301: "TLS 1.0",
+    0x0302: "TLS 1.1",
+    0x0303: "TLS 1.2",
+    0x0304: "TLS 1.3",
+}
 
 
 class ContentType(OctetCodePoint):
