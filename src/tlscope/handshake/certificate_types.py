@@ -87,6 +87,8 @@ def _choose(
 def read_types(hs: Handshake, answers: Extensions) -> None:
     """What the server chose, on the client. Raises ``PeerViolation`` for what can't be judged or shown here."""
     server, client = answers.get(x.SERVER_CERTIFICATE_TYPE), answers.get(x.CLIENT_CERTIFICATE_TYPE)
+    if server is None and client is None and not hs.config.trusted_raw_keys:
+        return  # as nearly always: nobody speaks of types
     # An absent answer means X.509, which a client that trusts raw keys alone can't judge.
     for chosen, possible in ((server or X509, acceptable(hs.config)), (client or X509, (X509, RAW))):
         if chosen not in possible:
