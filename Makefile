@@ -77,13 +77,14 @@ $(BIN)/python:
 	echo "Install it (on Debian: apt install python3-venv), or name yours: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; \
 	exit 1
 
+# The locks are complete, so nothing is left to resolve; older pips, asked to, look past an extra's pin for something newer.
 $(VENV)/.run: requirements.txt pyproject.toml src/tlscope/_version.py | $(BIN)/python
 	@echo "Installing what tlscope runs on into $(VENV)"
-	@$(PIP) install --require-hashes -r requirements.txt
+	@$(PIP) install --no-deps --require-hashes -r requirements.txt
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.run
 	@echo "Installing the development tools into $(VENV)"
-	@$(PIP) install --require-hashes -r requirements-dev.txt
+	@$(PIP) install --no-deps --require-hashes -r requirements-dev.txt
 	@touch $@

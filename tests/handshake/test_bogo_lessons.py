@@ -303,7 +303,7 @@ def test_a_peer_without_secure_renegotiation(old: str, required: bool) -> None:
 
 
 def test_a_fallback_to_a_version_that_is_not_spoken_is_still_called_one() -> None:
-    """RFC 7507 section 3 asks for inappropriate_fallback whatever the version is; protocol_version would hide why."""
+    """RFC 7507 section 3 leaves the choice of alert; protocol_version would hide why."""
 
     def fallen_back(hello: ClientHello) -> ClientHello:
         suites = (*hello.cipher_suites, CipherSuite.TLS_FALLBACK_SCSV)

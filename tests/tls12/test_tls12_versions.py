@@ -167,12 +167,15 @@ def test_an_old_client_learns_what_both_sides_speak(version: int, name: str, bes
     assert alert[5:] == bytes((2, A.protocol_version))
 
 
-def test_an_old_client_that_fell_back_is_told_the_same() -> None:
-    # RFC 7507 section 3: protocol_version, where not even the version that it fell back to is spoken.
+def test_an_old_client_that_fell_back_is_told_so() -> None:
+    # RFC 7507 section 3 allows either alert where not even the version that it fell back to is spoken; this one says why.
     server = ServerConnection(server_config(**SIGN_ONLY))
-    with pytest.raises(Incompatible):
+    with pytest.raises(PeerViolation) as caught:
         server.receive_data(old_hello(0x0302, suites=b"\0\x2f\x56\0"))
-    assert server.data_to_send()[5:] == bytes((2, A.protocol_version))
+    assert caught.value.code == "inappropriate-fallback"
+    assert "TLS 1.1" in str(caught.value)
+    assert "TLS 1.3" in str(caught.value)
+    assert server.data_to_send()[5:] == bytes((2, A.inappropriate_fallback))
 
 
 def sslv2_hello(version: int) -> bytes:
