@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..config import ClientConfig, ServerConfig
 from ..connection import ClientConnection, ServerConnection
 from ..errors import TLSError
+from .outcome import Outcome
 from .protocol import Decide, TLSProtocol
 from .reader import TLSStreamProtocol, TLSStreamReader
 from .transport import TLSTransport
@@ -83,31 +84,11 @@ async def create_connection(
     """``open_connection`` for a protocol instead of a reader and writer; it is made when the handshake is complete."""
     loop = asyncio.get_running_loop()
     connection = ClientConnection(config or ClientConfig(), host if server_name is None else server_name, trace=trace)
-    done: asyncio.Future[None] = loop.create_future()
-
-    def on_result(protocol: TLSProtocol, error: Exception | None) -> None:
-        if done.done():
-            return
-        if error is None:
-            done.set_result(None)
-        else:
-            done.set_exception(error)
-
-    protocol = TLSProtocol(connection, protocol_factory, on_result, decide=decide, early_data=early_data)
-    try:
-        async with asyncio.timeout(handshake_timeout) as limit:
-            options = {"host": host, "port": port, **options}
-            await loop.create_connection(lambda: protocol, **options)
-            await done
-    except BaseException as error:
-        done.cancel()
-        protocol.abort()
-        if isinstance(error, TimeoutError) and limit.expired():
-            if protocol.raw is None:
-                raise TimeoutError(f"{host} port {port} could not be reached within {handshake_timeout} s") from None
-            timeout = protocol.connection.receive_timeout(protocol.awaited(handshake_timeout), handshake_timeout)
-            raise timeout from None
-        raise
+    outcome = Outcome(handshake_timeout)
+    protocol = TLSProtocol(connection, protocol_factory, outcome.tell, decide=decide, early_data=early_data)
+    options = {"host": host, "port": port, **options}
+    connecting = loop.create_connection(lambda: protocol, **options)
+    await outcome.wait(protocol, connecting, f"{host} port {port}")
     return protocol.transport, protocol.application
 
 

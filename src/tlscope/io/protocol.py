@@ -269,6 +269,8 @@ class TLSProtocol(asyncio.Protocol):
 
     def _read_last_words(self) -> None:
         # Writing fails where the peer has refused the connection; its alert may still lie in the socket, unread.
+        if any(self.raw.get_extra_info(name) is not None for name in ("tlscope", "sslcontext")):
+            return  # TLS in TLS: what lies in the socket is the outer connection's
         with suppress(OSError, AttributeError, TypeError), self.raw.get_extra_info("socket").dup() as sock:
             sock.setblocking(False)
             while not self.closing and (data := sock.recv(READ_SIZE)):
