@@ -65,12 +65,6 @@ def test_two_roots_are_never_of_one_name() -> None:
     assert first.name.startswith("CN=tlscope local CA ")
 
 
-@pytest.mark.parametrize("kind", ["Ed25519", "ML-DSA-44", "ed448"])
-def test_keys_that_chains_are_not_verified_with(kind: str) -> None:
-    refused("key-kind", Authority.create, key=kind)
-    refused("key-kind", CA.issue_intermediate, key=kind)
-
-
 def test_intermediate() -> None:
     middle = CA.issue_intermediate("Issuing CA", path_length=0)
     leaf = middle.issue_server("shop.example")

@@ -65,7 +65,7 @@ def test_kinds_of_keys(kind: str, tmp_path: Path) -> None:
     assert handshake(CA.issue_server("localhost", key=kind), CA.pem(), tmp_path).version()
 
 
-@pytest.mark.parametrize("kind", ["P-384", "RSA-2048"])
+@pytest.mark.parametrize("kind", ["P-384", "RSA-2048", "Ed25519"])
 def test_kinds_of_authorities(kind: str, tmp_path: Path) -> None:
     root = Authority.create("Other CA", key=kind)
     server = root.issue_intermediate("Other Issuing CA", key=kind).issue_server("localhost")

@@ -6,14 +6,17 @@ import base64
 import json
 import lzma
 import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
 
 from tlscope.errors import TLSError
-from tlscope.trust import RevocationList, TrustAnchors, VerificationPolicy, Verifier
+from tlscope.trust import RevocationList, TrustAnchors, VerificationPolicy, Verifier, stand_in, verify
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "x509-limbo.json.xz"
 
@@ -173,3 +176,43 @@ def test_verdict(case: dict[str, Any]) -> None:
     if error is not None:
         assert error.code == CODES.get(case["id"], error.code), error
         assert "\n" not in str(error)
+
+
+class _Everything(frozenset[Any]):
+    def __contains__(self, _: object) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_a_copy_of_the_path_gets_the_verdict_of_the_path(part: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Paths signed with EdDSA or ML-DSA are judged by way of a copy: so judged, no case may fare otherwise."""
+    cases = CASES[part::4]
+    directly = [_judge(case) for case in cases]
+
+    class _OnlyCopies(verify._Builder):
+        def build(self, certificates: Any, name: Any, now: Any) -> Any:
+            if _OnlyCopies.originals.isdisjoint(certificates):
+                return super().build(certificates, name, now)
+            raise ValueError("it would not look at them")
+
+        originals: frozenset[Any] = frozenset()
+
+    def judge(case: dict[str, Any]) -> TLSError | None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            chain = (case["peer_certificate"], *case["untrusted_intermediates"])
+            _OnlyCopies.originals = frozenset(_loaded(chain))
+        return _judge(case)
+
+    monkeypatch.setattr(verify, "_Builder", _OnlyCopies)
+    monkeypatch.setattr(verify, "NEWER_SIGNATURES", _Everything())
+    monkeypatch.setattr(stand_in, "NEWER_SIGNATURES", _Everything())
+    for case, before in zip(cases, directly, strict=True):
+        after = judge(case)
+        assert (before is None) == (after is None), (case["id"], before, after)
+
+
+def _loaded(pems: Iterable[str]) -> Iterator[x509.Certificate]:
+    for pem in pems:
+        with suppress(ValueError):
+            yield x509.load_der_x509_certificate(_der(pem))

@@ -23,7 +23,7 @@ from ..trust.anchors import TrustAnchors
 from ..trust.identity import Identity
 from ..trust.names import shown
 from .files import safe_name, write_file
-from .keys import can_decrypt, can_sign_certificates, make_key
+from .keys import can_decrypt, make_key
 from .naming import general_name, general_names
 from .spec import CA_LIFETIME, LEAF_LIFETIME, CertificateSpec, build, name_of
 
@@ -117,10 +117,11 @@ class Authority:
     ) -> Authority:
         """A new root. Its default name is ``tlscope local CA`` with six digits of its key, so that no two are alike.
 
-        ``key`` is a kind of ``keys.KEY_KINDS`` that certificates can be signed with, or a private key. ``permitted`` and
-        ``excluded`` constrain the names below it. ``overrides`` are fields of ``CertificateSpec``. Raises ``ConfigError``.
+        ``key`` is a kind of ``keys.KEY_KINDS``, or a private key; browsers take only chains signed with ECDSA or RSA.
+        ``permitted`` and ``excluded`` constrain the names below it. ``overrides`` are fields of ``CertificateSpec``.
+        Raises ``ConfigError``.
         """
-        private = _signing_key(key)
+        private = make_key(key) if isinstance(key, str) else key
         if name is None:
             digest = x509.SubjectKeyIdentifier.from_public_key(private.public_key()).digest
             name = f"tlscope local CA {digest[:3].hex()}"
@@ -179,7 +180,7 @@ class Authority:
         **overrides: Any,
     ) -> Authority:
         """A CA below this one, of the same organisation. ``overrides`` are fields of ``CertificateSpec``."""
-        private = _signing_key(key)
+        private = make_key(key) if isinstance(key, str) else key
         organisation = _organisation(self.root)
         spec = CertificateSpec(subject=name_of(name, organisation), ca=True, key_usage=_CA_KEY_USAGE, lifetime=lifetime)
         certificate = build(replace(spec, **overrides), private.public_key(), self.key, self.certificate, self.now)
@@ -230,17 +231,6 @@ def self_signed(
     )
     certificate = build(replace(spec, **overrides), private.public_key(), private, None, now)
     return Issued(certificate, private, (certificate,))
-
-
-def _signing_key(key: str | CertificateIssuerPrivateKeyTypes) -> CertificateIssuerPrivateKeyTypes:
-    private = make_key(key) if isinstance(key, str) else key
-    if not can_sign_certificates(private):
-        raise ConfigError(
-            "a CA's key must be RSA or ECDSA: chains signed with other kinds are not verified here nor by browsers; "
-            "the certificates that it issues may have a key of any kind",
-            code="key-kind",
-        )
-    return private
 
 
 def _subject(name: str) -> x509.Name:

@@ -14,7 +14,7 @@ from ..errors import ConfigError
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 
-__all__ = ["KEY_KINDS", "can_decrypt", "can_sign_certificates", "make_key", "signature_hash"]
+__all__ = ["KEY_KINDS", "can_decrypt", "make_key", "signature_hash"]
 
 _KINDS: dict[str, Callable[[], Any]] = {
     "P-256": lambda: ec.generate_private_key(ec.SECP256R1()),
@@ -49,11 +49,6 @@ def make_key(kind: str = "P-256") -> CertificateIssuerPrivateKeyTypes:
         raise ConfigError(f"{kind!r} is no kind of key; there are {', '.join(KEY_KINDS)}", code="key-kind")
     key: CertificateIssuerPrivateKeyTypes = make()
     return key
-
-
-def can_sign_certificates(key: object) -> bool:
-    """Whether chains signed with this key are verified by everybody: ECDSA and RSA are, the younger kinds not yet."""
-    return isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey)
 
 
 def can_decrypt(key: object) -> bool:

@@ -21,6 +21,9 @@ _SCHEMES = {
     OID.RSA_WITH_SHA1: S.rsa_pkcs1_sha1,
     OID.ED25519: S.ed25519,
     OID.ED448: S.ed448,
+    OID.ML_DSA_44: S.mldsa44,
+    OID.ML_DSA_65: S.mldsa65,
+    OID.ML_DSA_87: S.mldsa87,
 }
 
 _PSS = {"sha256": S.rsa_pss_rsae_sha256, "sha384": S.rsa_pss_rsae_sha384, "sha512": S.rsa_pss_rsae_sha512}

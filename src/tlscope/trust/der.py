@@ -1,4 +1,4 @@
-"""The few bytes of DER that have to be read as they stand (X.690).
+"""The few bytes of DER that have to be read, or put together, as they stand (X.690).
 
 ``cryptography`` parses certificates. Two things it can't give back unchanged: the Names exactly as they were encoded,
 which RFC 8446 section 4.2.4 compares and sends as bytes, and the serial number of a certificate that it refuses, or
@@ -7,11 +7,22 @@ warns on the process's standard error, to load.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
-__all__ = ["DERError", "TBSCertificate", "children", "read_serial", "read_tbs_certificate"]
+__all__ = [
+    "DERError",
+    "TBSCertificate",
+    "bit_string",
+    "children",
+    "elements",
+    "read_serial",
+    "read_tbs_certificate",
+    "sequence",
+]
 
 _INTEGER = 0x02
+_BIT_STRING = 0x03
 _SEQUENCE = 0x30
 _VERSION = 0xA0
 
@@ -48,19 +59,45 @@ def _header(data: bytes, at: int) -> tuple[int, int, int]:
     return tag, start, end
 
 
-def children(data: bytes) -> list[tuple[int, bytes]]:
-    """The tag and contents of each element of the SEQUENCE that ``data`` is. Raises ``DERError`` where it isn't one."""
+def _inside(data: bytes) -> Iterator[tuple[int, int, int, int]]:
+    """Of each element of the SEQUENCE that ``data`` is: its tag, where it, its contents and what follows it begin."""
     tag, at, end = _header(data, 0)
     if tag != _SEQUENCE or end != len(data):
         raise DERError("not one SEQUENCE")
-    found = []
     while at < end:
         tag, start, stop = _header(data, at)
         if stop > end:
             raise DERError("an element is longer than its SEQUENCE")
-        found.append((tag, data[start:stop]))
+        yield tag, at, start, stop
         at = stop
-    return found
+
+
+def children(data: bytes) -> list[tuple[int, bytes]]:
+    """The tag and contents of each element of the SEQUENCE that ``data`` is. Raises ``DERError`` where it isn't one."""
+    return [(tag, data[start:stop]) for tag, _, start, stop in _inside(data)]
+
+
+def elements(data: bytes) -> list[bytes]:
+    """The elements of the SEQUENCE that ``data`` is, each with its tag. Raises ``DERError`` where it isn't one."""
+    return [data[at:stop] for _, at, _, stop in _inside(data)]
+
+
+def sequence(*parts: bytes) -> bytes:
+    """The SEQUENCE of these elements."""
+    return _element(_SEQUENCE, b"".join(parts))
+
+
+def bit_string(content: bytes) -> bytes:
+    """The BIT STRING of these bytes."""
+    return _element(_BIT_STRING, b"\0" + content)
+
+
+def _element(tag: int, content: bytes) -> bytes:
+    length = len(content)
+    if length < 0x80:
+        return bytes((tag, length)) + content
+    octets = length.to_bytes((length.bit_length() + 7) // 8, "big")
+    return bytes((tag, 0x80 | len(octets))) + octets + content
 
 
 def read_serial(certificate: bytes) -> bytes:

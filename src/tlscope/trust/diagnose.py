@@ -32,7 +32,7 @@ from .reasons import (
 )
 from .rules import Case, extension, path_fault, weakly_signed
 
-__all__ = ["diagnose"]
+__all__ = ["diagnose", "signed_paths"]
 
 _MAX_SIGNATURES = 20
 _MAX_PATHS = 8
@@ -57,6 +57,17 @@ def diagnose(case: Case, refusal: str) -> Reason:
         found = len(case.certificates) - 1
         return PathTooLong(**case.about(case.certificates[0]), limit=case.policy.max_depth, found=found, by_policy=True)
     return Refused(whose=case.whose, detail=words)
+
+
+def signed_paths(case: Case) -> list[list[x509.Certificate]]:
+    """Paths from the leaf to an anchor in which each certificate's signature is good, or weak; the rest is not looked at.
+
+    A chain that can't be read has none.
+    """
+    try:
+        return list(_Walk(case).complete_paths())
+    except Exception:  # see diagnose
+        return []
 
 
 def _plain(refusal: str) -> str:

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, PublicKeyAlgorithmOID, SignatureAlgorithmOID
 
-from ..crypto.signatures import describe_key, schemes_for
+from ..crypto.signatures import describe_key, key_kind, schemes_for
 from .anchors import TrustAnchors
 from .constraints import first_breach
 from .names import PeerNames, ServerName, near_miss
@@ -40,6 +40,7 @@ from .reasons import (
     WeakSignature,
     WrongPurpose,
 )
+from .stand_in import NEWER_SIGNATURES
 
 __all__ = ["Case", "Path", "extension", "leaf_fault", "path_fault", "weakly_signed"]
 
@@ -71,7 +72,9 @@ _STRONG_SIGNATURES = frozenset(
     }
 )
 
-_CA_CURVES = frozenset({"secp256r1", "secp384r1", "secp521r1"})
+_CA_KEYS = frozenset(
+    {"ec:secp256r1", "ec:secp384r1", "ec:secp521r1", "ed25519", "ed448", "mldsa44", "mldsa65", "mldsa87"}
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -193,7 +196,7 @@ def _issuers(case: Case, path: Path) -> Reason | None:
 
 def _signatures(case: Case, path: Path) -> Reason | None:
     for certificate in path[:-1]:
-        if certificate.signature_algorithm_oid in _STRONG_SIGNATURES:
+        if certificate.signature_algorithm_oid in _STRONG_SIGNATURES | NEWER_SIGNATURES:
             continue
         kind = WeakSignature if weakly_signed(certificate) else UnsupportedSignature
         return kind(**case.about(certificate), algorithm=oid_name(certificate.signature_algorithm_oid))
@@ -201,16 +204,16 @@ def _signatures(case: Case, path: Path) -> Reason | None:
 
 
 def _issuer_keys(case: Case, path: Path) -> Reason | None:
-    """What the path builder and the policy take from an issuer; no policy relaxes the builder."""
+    """What the path builder, ``stand_in`` and the policy take from an issuer; no policy relaxes the builder."""
     for certificate in path[1:]:
         key = certificate.public_key()
         bits = max(case.policy.min_rsa_bits, 2048)
         if isinstance(key, rsa.RSAPublicKey):
             fine = key.key_size >= bits and key.key_size % 8 == 0
         else:
-            fine = isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in _CA_CURVES
+            fine = key_kind(key) in _CA_KEYS
         if not fine:
-            needed = f"RSA of {bits} bits or more (a multiple of 8), or ECDSA on P-256, P-384 or P-521,"
+            needed = f"RSA of {bits} bits or more (a multiple of 8), ECDSA on P-256, P-384 or P-521, EdDSA or ML-DSA,"
             return WeakKey(**case.about(certificate), key=describe_key(key), needed=needed)
     return None
 

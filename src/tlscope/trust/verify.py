@@ -2,7 +2,8 @@
 
 ``cryptography.x509.verification`` builds and judges the path, and what it refuses stays refused. This adds what it
 leaves to the caller: bounds, the strength of the leaf's own key, RFC 9525's stricter reading of names and purposes,
-revocation, certificates that are trusted for themselves; and says of each refusal which certificate is at fault.
+revocation, certificates that are trusted for themselves, CAs with newer kinds of keys (``stand_in.py``); and says of
+each refusal which certificate is at fault.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from cryptography.x509.verification import Criticality, ExtensionPolicy, Policy,
 from ..errors import CertificateRejected
 from .anchors import TrustAnchors
 from .der import read_serial
-from .diagnose import diagnose
+from .diagnose import diagnose, signed_paths
 from .forms import broken_authority_key
 from .identity import RSASSA_PSS
 from .memory import Memory
@@ -29,6 +30,7 @@ from .policy import VerificationPolicy
 from .reasons import EmptyChain, Malformed, NotRFC5280, Place, Reason, TooManyCertificates
 from .revocation import RevocationLists
 from .rules import Case, leaf_fault, path_fault
+from .stand_in import NEWER_SIGNATURES, has_newer_signature, stand_ins
 from .staple import Staples, promises_staple
 
 __all__ = ["Clock", "Purpose", "VerifiedPeer", "Verifier"]
@@ -37,6 +39,9 @@ Purpose = Literal["server", "client"]
 
 Clock = Callable[[], "datetime | float"]
 """Gives the present as an aware ``datetime`` or as seconds since 1970."""
+
+_REFUSALS = (VerificationError, ValueError, TypeError)
+"""What the path builder raises."""
 
 _PURPOSES = {"server": ExtendedKeyUsageOID.SERVER_AUTH, "client": ExtendedKeyUsageOID.CLIENT_AUTH}
 
@@ -99,10 +104,7 @@ class Verifier:
         self.purpose: Purpose = purpose
         self.policy = policy if policy is not None else VerificationPolicy()
         self._clock = clock
-        base = PolicyBuilder().store(anchors.store).max_chain_depth(self.policy.max_depth)
-        self._named = base.extension_policies(ca_policy=_ca_policy(anchors), ee_policy=_ee_policy())
-        needed = _PURPOSES[purpose]
-        self._unnamed = base.extension_policies(ca_policy=_ca_policy(anchors, needed), ee_policy=_ee_policy(needed))
+        self._builder = _Builder(anchors, purpose, self.policy.max_depth)
         self._memory: Memory[_Accepted] = Memory(self.policy.remember)
         self._lists = RevocationLists(self.policy.crls, self.policy.crl_check)
         self._staples = Staples(self.policy.remember)
@@ -193,13 +195,30 @@ class Verifier:
     def _build(
         self, certificates: list[x509.Certificate], name: ServerName | None, case: Case
     ) -> list[x509.Certificate]:
-        leaf, others = certificates[0], certificates[1:]
         try:
-            if self.purpose == "server" and name is not None:
-                return self._named.time(case.now).build_server_verifier(name.subject).verify(leaf, others)
-            return self._unnamed.time(case.now).build_client_verifier().verify(leaf, others).chain
-        except (VerificationError, ValueError, TypeError) as error:
-            self._reject(diagnose(case, str(error)), case.chain)
+            return self._builder.build(certificates, name, case.now)
+        except _REFUSALS as error:
+            path, refusal = self._newer_path(case, str(error))
+        if path is None:
+            self._reject(diagnose(case, refusal), case.chain)
+        return path
+
+    def _newer_path(self, case: Case, refusal: str) -> tuple[list[x509.Certificate] | None, str]:
+        """A path signed with newer keys, judged by way of its copy; where there is none, the words of the refusal."""
+        if not any(one.signature_algorithm_oid in NEWER_SIGNATURES for one in case.certificates):
+            return None, refusal
+        for path in signed_paths(case):
+            if not has_newer_signature(path) or path_fault(case, path) is not None:
+                continue
+            try:
+                copies = stand_ins(path)
+                anchor = TrustAnchors.from_certificates(copies[-1:])
+                _Builder(anchor, self.purpose, self.policy.max_depth).build(copies[:-1], case.name, case.now)
+            except _REFUSALS as error:
+                refusal = str(error)
+            else:
+                return path, ""
+        return None, refusal
 
     def _parse(self, chain: tuple[bytes, ...]) -> list[x509.Certificate]:
         certificates = []
@@ -230,6 +249,26 @@ class Verifier:
 
     def __repr__(self) -> str:
         return f"<Verifier of {self.purpose} certificates, {self.anchors.source}>"
+
+
+class _Builder:
+    """The library's path builder for one purpose, with what is asked of certificates beyond its own rules."""
+
+    def __init__(self, anchors: TrustAnchors, purpose: Purpose, max_depth: int) -> None:
+        base = PolicyBuilder().store(anchors.store).max_chain_depth(max_depth)
+        self._purpose = purpose
+        self._named = base.extension_policies(ca_policy=_ca_policy(anchors), ee_policy=_ee_policy())
+        needed = _PURPOSES[purpose]
+        self._unnamed = base.extension_policies(ca_policy=_ca_policy(anchors, needed), ee_policy=_ee_policy(needed))
+
+    def build(
+        self, certificates: Sequence[x509.Certificate], name: ServerName | None, now: datetime
+    ) -> list[x509.Certificate]:
+        """The path from the first certificate to an anchor. Raises one of ``_REFUSALS``."""
+        leaf, others = certificates[0], list(certificates[1:])
+        if self._purpose == "server" and name is not None:
+            return self._named.time(now).build_server_verifier(name.subject).verify(leaf, others)
+        return self._unnamed.time(now).build_client_verifier().verify(leaf, others).chain
 
 
 def _moment(now: datetime | float) -> datetime:

@@ -60,7 +60,7 @@ class UnsupportedSignature(Reason):
     def _say(self) -> str:
         return (
             f"{self.place} is signed with {self.algorithm}, which chains are not verified with here; "
-            f"a CA needs a key on P-256, P-384 or P-521, or RSA"
+            f"a CA needs an RSA key, or one for ECDSA on P-256, P-384 or P-521, for EdDSA or for ML-DSA"
         )
 
 
