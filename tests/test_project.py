@@ -165,6 +165,7 @@ def test_every_dependency_is_explained() -> None:
     wanted = [
         *project["build-system"]["requires"],
         *project["project"]["dependencies"],
+        *(want for extra in project["project"]["optional-dependencies"].values() for want in extra),
         *re.findall(r"^[a-z].*", text("requirements-dev.in"), re.MULTILINE),
     ]
     page = text("docs/dependencies.md")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -35,6 +36,7 @@ __all__ = [
     "Step",
     "TLSError",
     "TruncatedStream",
+    "also",
 ]
 
 
@@ -307,6 +309,24 @@ class HandshakeTimeout(TLSError, TimeoutError):
 
     def __str__(self) -> str:
         return self.sentence  # it names the message that was waited for
+
+
+def also(error: TLSError, theirs: Any) -> Any:
+    """The same error, of a class that is ``theirs`` too: for programs that look for that one."""
+    if isinstance(error, theirs):
+        return error
+    ours: Any = type(error)
+    joined = _joined(ours, theirs)
+    new = joined.__new__(joined)
+    new.args = error.args
+    new.__dict__.update(error.__dict__)
+    new.__cause__, new.__traceback__ = error.__cause__, error.__traceback__
+    return new
+
+
+@cache
+def _joined(ours: Any, theirs: Any) -> Any:
+    return type(ours.__name__, (ours, theirs), {"__module__": ours.__module__, "__doc__": ours.__doc__})
 
 
 class _Evidence(dict[str, Any]):

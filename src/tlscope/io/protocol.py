@@ -27,7 +27,7 @@ from ..events import (
     PeerClosed,
 )
 from .transport import TLSTransport
-from .waiting import LINGER, READ_SIZE
+from .waiting import LINGER, READ_SIZE, awaited
 
 if TYPE_CHECKING:
     from ..handshake.flow import Decision
@@ -264,8 +264,7 @@ class TLSProtocol(asyncio.Protocol):
 
     def awaited(self, seconds: float | None) -> str:
         """The sentence that says for what this side waited in vain."""
-        peer = "server" if self.connection.role == "client" else "client"
-        return f"the {peer} sent no {' or '.join(self.connection.awaiting) or 'answer'} within {seconds} s"
+        return awaited(self.connection, seconds)
 
     def _read_last_words(self) -> None:
         # Writing fails where the peer has refused the connection; its alert may still lie in the socket, unread.

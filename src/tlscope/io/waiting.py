@@ -5,8 +5,12 @@ from __future__ import annotations
 import select
 import socket
 import time
+from typing import TYPE_CHECKING
 
-__all__ = ["LINGER", "READ_SIZE", "deadline_in", "discard", "until_readable", "until_writable"]
+if TYPE_CHECKING:
+    from ..connection import ClientConnection, ServerConnection
+
+__all__ = ["LINGER", "READ_SIZE", "awaited", "deadline_in", "discard", "until_readable", "until_writable"]
 
 READ_SIZE = 64 * 1024
 """Bytes asked of the transport at a time: four whole records."""
@@ -16,6 +20,12 @@ LINGER = 0.5
 
 _DISCARD_LIMIT = 256 * 1024
 """Bytes of a peer's remaining data that are read and thrown away."""
+
+
+def awaited(connection: ClientConnection | ServerConnection, seconds: float | None) -> str:
+    """The sentence that says for what this side of a handshake waited in vain."""
+    peer = "server" if connection.role == "client" else "client"
+    return f"the {peer} sent no {' or '.join(connection.awaiting) or 'answer'} within {seconds} s"
 
 
 def deadline_in(seconds: float | None) -> float | None:
