@@ -138,6 +138,10 @@ class TLSError(Exception):
         self.evidence: Mapping[str, Any] = evidence or {}
         self.step: Step | None = None
         self.situation: Situation | None = None
+        for fact in self.evidence.values():
+            if isinstance(fact, BaseException):
+                # It is here for what it says. The frames of its traceback would keep the connection that keeps this error.
+                fact.__traceback__ = fact.__context__ = None
 
     def explain(self) -> Diagnosis:
         """What went wrong, where, who says so, why, and what to do: ``print(error.explain())``."""

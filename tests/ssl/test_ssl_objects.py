@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import ssl as std
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +128,34 @@ def test_a_failed_connection_stays_failed(both: Sides, in_memory: Handshake) -> 
     for action in (lambda: client.read(10), lambda: client.read(10), client.unwrap):
         with pytest.raises(std.SSLEOFError):
             action()
+
+
+def test_a_failed_connection_is_freed_without_the_garbage_collector(both: Sides, in_memory: Handshake) -> None:
+    """As with ``ssl``: a socket that nobody closed must not live on because its connection remembers why it failed."""
+
+    def fail(data: bytes) -> weakref.ref[std.SSLObject]:
+        incoming = std.MemoryBIO()
+        tls = both.server().wrap_bio(incoming, std.MemoryBIO(), server_side=True)
+        incoming.write(data)
+        incoming.write_eof()
+        said = []
+        for _ in range(2):  # a failed connection raises again what it raised before
+            try:
+                tls.do_handshake()
+            except std.SSLError as error:
+                said.append(str(error))
+        assert len(set(said)) == 1 and len(said) == 2
+        return weakref.ref(tls)
+
+    gc.collect()
+    gc.disable()
+    try:
+        kept = [
+            data for data in (b"", b"\x16\x03\x01\0\x05\1\0\0\1\0", b"GET / HTTP/1.1\r\n") if fail(data)() is not None
+        ]
+    finally:
+        gc.enable()
+    assert kept == []
 
 
 def test_close_notify_is_an_end_and_a_cut_is_not(sides: Sides, in_memory: Handshake) -> None:

@@ -5,9 +5,11 @@ The standard library's two classes are thin: everything they do goes to an objec
 
 from __future__ import annotations
 
+import errno
 import socket
 import ssl as std
 import threading
+import weakref
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..connection import ClientConnection, ServerConnection
@@ -65,15 +67,23 @@ class SocketTransport:
     """A socket. It never reads beyond a record: whoever waits with ``select`` would never hear of what was read ahead."""
 
     def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
+        self._socket = weakref.ref(sock)  # it is the SSLSocket that stands before this
         self._header = b""
         self._missing = 5
         self._kept = b""
 
+    @property
+    def sock(self) -> socket.socket:
+        """The socket itself."""
+        sock = self._socket()
+        if sock is None:
+            raise OSError(errno.EBADF, "the socket is gone")
+        return sock
+
     def receive(self) -> bytes:
         """What is left of the record that is under way, or a part of that."""
         try:
-            data = socket.socket.recv(self._sock, self._missing)
+            data = socket.socket.recv(self.sock, self._missing)
         except BlockingIOError:
             raise want_read() from None
         except TimeoutError:
@@ -96,9 +106,10 @@ class SocketTransport:
         """Send what was kept."""
         view = memoryview(self._kept)
         sent = 0
+        sock = self.sock
         try:
             while sent < len(view):
-                sent += socket.socket.send(self._sock, view[sent:])
+                sent += socket.socket.send(sock, view[sent:])
         except BlockingIOError:
             raise want_write() from None
         except TimeoutError:
@@ -124,7 +135,8 @@ class Channel:
         session: Any,
     ) -> None:
         self._context = context
-        self.owner = owner
+        # As with OpenSSL's: who holds the channel must not wait for the garbage collector because the channel knows it.
+        self._owner = None if owner is None else weakref.ref(owner)
         self.server_side = server_side
         self.server_hostname = server_hostname
         self._transport = transport
@@ -135,6 +147,11 @@ class Channel:
         self._received: Session | None = None
         self._offered = session
         self._connection: ClientConnection | ServerConnection | None = None
+
+    @property
+    def owner(self) -> Any:
+        """The ``SSLSocket`` or ``SSLObject`` that this stands behind."""
+        return None if self._owner is None else self._owner()
 
     @property
     def connection(self) -> ClientConnection | ServerConnection:
@@ -204,7 +221,7 @@ class Channel:
         self._push()
         while not self._ended:
             self._pull()
-        return getattr(self._transport, "_sock", None)
+        return getattr(self._transport, "sock", None)
 
     def pending(self) -> int:
         """Bytes that can be read without waiting."""

@@ -62,7 +62,14 @@ def _joined(ours: type, theirs: type) -> Any:
 
 def raise_as_ssl(error: TLSError) -> NoReturn:
     """Raise the same error, of a class that is also ``ssl``'s."""
-    raise as_ssl(error) from error.__cause__
+    new = as_ssl(error)
+    # The connection keeps its error. With a traceback that would keep the frames of its callers, and they the connection
+    # and its socket, until the garbage collector comes; so would a name for the new one in this frame.
+    error.__traceback__ = error.__cause__ = error.__context__ = None
+    try:
+        raise new from new.__cause__
+    finally:
+        del new
 
 
 def as_ssl(error: TLSError) -> Any:
