@@ -339,6 +339,11 @@ class ClientConfig(_Config):
     """Let servers ask for a certificate after the handshake (RFC 8446 section 4.6.2)."""
     key_shares: Sequence[NamedGroup] | None = None
     """Groups to send a key share for; None: the first group and, where that is a hybrid, the first curve after it."""
+    accept_unoffered_alpn: bool = False
+    """Go on with an application protocol that the server chose though it was not offered, for servers that break RFC 7301
+    section 3.1 so; the application must then look at ``facts.alpn`` before it says anything. Where none was offered, none
+    is accepted.
+    """
     insecure_skip_verification: bool = False
     """Believe any server. For looking at broken servers only: it gives up what TLS is for."""
 

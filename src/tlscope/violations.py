@@ -238,6 +238,12 @@ MISPLACED_EXTENSION = _row(
     "RFC 8446 section 4.2",
     "the extension {extension} must not stand in {message}",
 )
+MISPLACED_ANSWER = _row(
+    "misplaced-answer",
+    A.unsupported_extension,
+    "RFC 8446 section 4.2",
+    "{message} answers with the extension {extension}, which is not answered there",
+)
 UNOFFERED_VERSION = _row(
     "unoffered-version",
     A.illegal_parameter,

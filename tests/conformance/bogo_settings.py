@@ -220,6 +220,7 @@ def client_config(flags: Flags, memory: Memory, **more: Any) -> ClientConfig:
         grease=flags.enable_grease,
         early_data=flags.enable_early_data,
         key_shares=_key_shares(flags),
+        accept_unoffered_alpn=flags.allow_unknown_alpn_protos,
         insecure_skip_verification=True,
         ask=frozenset(asks),
         **more,

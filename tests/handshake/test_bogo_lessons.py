@@ -331,6 +331,43 @@ def test_a_certificate_of_a_type_that_was_not_asked_for_is_not_signed_with() -> 
     assert caught.value.code == "no-common-signature"
 
 
+# Application protocols
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("accepts", [True, False])
+def test_a_client_may_bear_a_protocol_that_it_did_not_offer(version: ProtocolVersion, accepts: bool) -> None:
+    def choose_another(message: Any) -> Any:
+        answers = EncryptedExtensions if version is TLS13 else ServerHello
+        if isinstance(message, answers):
+            message.extensions = message.extensions.with_(x.ALPN_CHOICE(b"baz"))
+        return message
+
+    trace = Trace()
+    mine = client_config(**only(version), alpn=("foo", "bar"), accept_unoffered_alpn=accepts)
+    pair = Pair(mine, server_config(**only(version), alpn=("foo",), rewrite=choose_another), client_trace=trace).run()
+    if not accepts:
+        error = pair.errors["client"]
+        assert isinstance(error, PeerViolation)
+        assert (error.code, error.alert) == ("unoffered-alpn", AlertDescription.illegal_parameter)
+        return
+    assert not pair.errors
+    assert pair.client.facts is not None
+    assert pair.client.facts.alpn == "baz"
+    assert "was not offered" in next(one.why for one in trace.of(t.Choice) if one.topic == "alpn")
+
+
+def test_where_no_protocol_is_offered_none_is_accepted() -> None:
+    def choose(message: Any) -> Any:
+        if isinstance(message, EncryptedExtensions):
+            message.extensions = message.extensions.with_(x.ALPN_CHOICE(b"baz"))
+        return message
+
+    mine = client_config(**only(TLS13), accept_unoffered_alpn=True)
+    error = Pair(mine, server_config(**only(TLS13), rewrite=choose)).run().errors["client"]
+    assert error.code == "unsolicited-extension"
+
+
 # Giving up
 
 

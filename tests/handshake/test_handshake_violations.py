@@ -523,9 +523,14 @@ def a_protocol_in_the_server_hello() -> Outcome:
     return lie("server", with_extensions(m.ServerHello, x.ALPN_CHOICE(b"h2")), {"alpn": ("h2",)}, {"alpn": ("h2",)})
 
 
-@provokes("misplaced-extension")
+@provokes("misplaced-answer")
 def a_key_share_in_encrypted_extensions() -> Outcome:
     return lie("server", with_extensions(m.EncryptedExtensions, (E.key_share, b"\0\x1d")))
+
+
+@provokes("unsolicited-extension")
+def a_cookie_in_encrypted_extensions() -> Outcome:
+    return lie("server", with_extensions(m.EncryptedExtensions, (E.cookie, b"\0\1\0")))
 
 
 @provokes("misplaced-extension")

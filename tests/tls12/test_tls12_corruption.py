@@ -178,7 +178,7 @@ def test_nothing_may_follow_in_the_record_before_the_keys_change(role: str, surp
     puppet.deliver(puppet.next_record(lambda raw: raw + surplus))
     while puppet.error is None and puppet.told < len(puppet.honest):
         puppet.tell()
-    # Not even a whole HelloRequest, which means nothing in a handshake (RFC 5246 section 7.4.1.1).
+    # Not even a whole HelloRequest, which may come only after it.
     assert isinstance(puppet.error, PeerViolation)
     assert puppet.error.code in {"interleaved-record", "unexpected-message", "excess-handshake-data"}
     assert puppet.alert is A.unexpected_message

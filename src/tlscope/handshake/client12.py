@@ -36,7 +36,7 @@ from ..wire.handshake import Finished, ServerHello
 from . import authenticate, negotiate
 from .established import Established
 from .flow import ChangeCipherSpec, Flow
-from .hello import Offer, check_answers
+from .hello import Offer, check_answers, read_alpn
 from .keys12 import Keys, check_finished_12, derive_master, read_12, write_12
 from .peer import Peer
 from .record_size import heed_peer
@@ -154,22 +154,11 @@ def read_server_hello(hs: Handshake, config: ClientConfig, offer: Offer, hello: 
         suite,
         hello.random,
         extended,
-        read_alpn(hs, offer, answers.get(x.ALPN_CHOICE)),
+        read_alpn(hs, config, offer, answers.get(x.ALPN_CHOICE)),
         answers.get(x.SESSION_TICKET_PROMISED) is not None,
         answers.get(x.STATUS_PROMISED) is not None,
         hello.session_id,
     )
-
-
-def read_alpn(hs: Handshake, offer: Offer, chosen: bytes | None) -> str | None:
-    """The application protocol that the server chose (RFC 7301 section 3.1)."""
-    if chosen is None:
-        return None
-    protocol = chosen.decode("utf-8", "replace")
-    if chosen not in (offer.hello.extensions.get(x.ALPN_OFFER) or ()):
-        raise PeerViolation(violations.UNOFFERED_ALPN, received=protocol)
-    hs.note("alpn", protocol, "the server chose it", (protocol,), hs.config.alpn, "RFC 7301 section 3.2")
-    return protocol
 
 
 def expect_status(

@@ -41,7 +41,16 @@ from .certificate_compression import compress, decompress
 from .certificate_types import X509_CERTIFICATES, read_types
 from .established import Established
 from .flow import Flow
-from .hello import Offer, check_answers, check_place, check_server_hello, required, retry
+from .hello import (
+    Offer,
+    check_answers,
+    check_encrypted_answers,
+    check_place,
+    check_server_hello,
+    read_alpn,
+    required,
+    retry,
+)
 from .peer import Peer
 from .psk import Psk, accepted_psk, with_psks
 from .record_size import heed_peer
@@ -71,7 +80,7 @@ def client_handshake_13(hs: Handshake, config: ClientConfig, offer: Offer, hello
         hs.write_with_secret(client_traffic, "handshake")
 
     encrypted = yield from hs.expect(EncryptedExtensions)
-    alpn = read_encrypted_extensions(hs, offer, encrypted)
+    alpn = read_encrypted_extensions(hs, config, offer, encrypted)
     if not settle_early_data(hs, offer, encrypted, psk, suite, alpn) and hs.early_data is not None:
         hs.write_with_secret(client_traffic, "handshake")
 
@@ -289,21 +298,14 @@ def derive_handshake_keys(hs: Handshake, secret: HandshakeSecret) -> tuple[Traff
     return server, client
 
 
-def read_encrypted_extensions(hs: Handshake, offer: Offer, message: EncryptedExtensions) -> str | None:
+def read_encrypted_extensions(
+    hs: Handshake, config: ClientConfig, offer: Offer, message: EncryptedExtensions
+) -> str | None:
     """Check the server's answers (section 4.3.1); gives the application protocol."""
     answers = message.extensions
-    check_answers("EncryptedExtensions", answers, offer.hello.extensions, x.ENCRYPTED_EXTENSIONS_FORMS)
+    check_encrypted_answers(answers, offer.hello.extensions)
     heed_peer(hs, answers)
-    chosen = answers.get(x.ALPN_CHOICE)
-    if chosen is None:
-        return None
-    offered = offer.hello.extensions.get(x.ALPN_OFFER) or ()
-    if chosen not in offered:
-        raise PeerViolation(violations.UNOFFERED_ALPN, received=chosen.decode("utf-8", "replace"))
-    protocol = chosen.decode("utf-8", "replace")
-    if hs.sink is not None:
-        hs.note("alpn", protocol, "the server chose it", (protocol,), hs.config.alpn, "RFC 7301 section 3.2")
-    return protocol
+    return read_alpn(hs, config, offer, answers.get(x.ALPN_CHOICE))
 
 
 def read_certificate_request(message: CertificateRequest) -> CertificateRequest:

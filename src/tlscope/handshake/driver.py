@@ -23,7 +23,9 @@ __all__ = ["Driver", "Handshake"]
 # HelloRetryRequest replaces it (RFC 8446 section 4.4.1).
 _SNAPSHOT = {ClientHello, HelloRetryRequest, CertificateVerify, Finished}
 
-# It belongs to no transcript (RFC 5246 section 7.4.1.1).
+# It belongs to no transcript (RFC 5246 section 7.4.1.1). That section would have a client ignore one that comes while it
+# negotiates. Here nobody waits for it then, so it is refused as out of turn: nothing that a server has to say depends on
+# it, renegotiation is refused anyway, and what may stand anywhere in a handshake is what somebody between can add to it.
 _HELLO_REQUEST = HandshakeType.hello_request
 
 _CHANGE_CIPHER_SPEC = ContentType.change_cipher_spec
@@ -70,10 +72,6 @@ class Driver:
         """Check one whole handshake message against what is due, decode it and hand it to the flow."""
         hs, waiting, flow = self.handshake, self._waiting, self._flow
         kind = raw[0]
-        if kind == _HELLO_REQUEST and self._passes_over(raw):
-            self._name = message_name(kind)
-            self._trace(raw)
-            return
         if flow is None or not isinstance(waiting, Expect) or kind not in waiting.decoders:
             self._name = message_name(kind)
             self._trace(raw)
@@ -136,14 +134,6 @@ class Driver:
                 raise self.placed(PeerViolation(named))
         expected = " or ".join(self.awaiting) or "nothing"
         raise self.placed(PeerViolation(violations.UNEXPECTED_MESSAGE, received=received, expected=expected))
-
-    def _passes_over(self, raw: bytes) -> bool:
-        """Whether a HelloRequest came in a handshake that is or may become one of TLS 1.2, where it means nothing and is
-        part of no transcript (RFC 5246 section 7.4.1.1). ``Limits.max_handshake_bytes`` counts it all the same.
-        """
-        hs = self.handshake
-        speaks_12 = ProtocolVersion.TLS1_2 in hs.config.versions and not hs.records.is_tls13
-        return speaks_12 and hs.role == "client" and self.phase == "handshake" and len(raw) == 4
 
     def _advance(self, step: Callable[[Any], Expect | Decision[Any]], value: Any) -> None:
         try:

@@ -179,6 +179,35 @@ def check_answers(name: str, answers: Extensions, offered: Container[int], allow
             raise PeerViolation(violations.MISPLACED_EXTENSION, message=name, extension=ExtensionType.of(kind))
 
 
+def check_encrypted_answers(answers: Extensions, offered: Extensions) -> None:
+    """Raises ``PeerViolation`` for an answer in EncryptedExtensions to nothing that was asked there (section 4.2).
+
+    For one that belongs into another message, such as a key_share, the section has two sentences: to an extension that
+    is not specified for the message "illegal_parameter" is due, to a response without a request "unsupported_extension".
+    What is answered in the ServerHello is no request that EncryptedExtensions may answer, and the second alert is what
+    other implementations send.
+    """
+    for kind in answers.types:
+        if kind in offered and kind not in x.ENCRYPTED_EXTENSIONS_FORMS:
+            extension = ExtensionType.of(kind)
+            raise PeerViolation(violations.MISPLACED_ANSWER, message="EncryptedExtensions", extension=extension)
+    check_answers("EncryptedExtensions", answers, offered, x.ENCRYPTED_EXTENSIONS_FORMS)
+
+
+def read_alpn(hs: Handshake, config: ClientConfig, offer: Offer, chosen: bytes | None) -> str | None:
+    """The application protocol that the server chose (RFC 7301 section 3.1)."""
+    if chosen is None:
+        return None
+    protocol, why = chosen.decode("utf-8", "replace"), "the server chose it"
+    if chosen not in (offer.hello.extensions.get(x.ALPN_OFFER) or ()):
+        if not config.accept_unoffered_alpn:
+            raise PeerViolation(violations.UNOFFERED_ALPN, received=protocol)
+        why = "the server chose it, though it was not offered; accept_unoffered_alpn bears that"
+    if hs.sink is not None:
+        hs.note("alpn", protocol, why, (protocol,), config.alpn, "RFC 7301 section 3.2")
+    return protocol
+
+
 def check_place(name: str, extensions: Extensions, allowed: Container[int]) -> None:
     """Raises ``PeerViolation`` for a known extension that has no place in this message (section 4.2)."""
     for kind in extensions.types:
