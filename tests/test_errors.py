@@ -66,8 +66,24 @@ def test_an_error_is_data(error: TLSError) -> None:
     assert data["step"] is None
     assert str(error) == error.sentence == data["sentence"]
     error.step = PLACED
-    assert str(error) == f"{error.sentence} (on the server's Certificate)"
+    assert str(error) == f"{error.explain().cause} ({PLACED})" or isinstance(error, AlertReceived)
     assert error.as_dict()["step"] == "on the server's Certificate"
+
+
+def test_an_alert_is_told_with_its_name_and_what_it_was_about() -> None:
+    error = AlertReceived(AlertLevel.fatal, AlertDescription.protocol_version)
+    error.step = Step("client", "handshake", None, ("ServerHello",))
+    assert str(error).endswith(" (alert protocol_version, on the client's ClientHello)")
+    error = AlertReceived(AlertLevel.fatal, AlertDescription.internal_error)
+    error.step = PLACED
+    assert str(error).count("internal_error") == 1
+
+
+def test_an_error_can_be_printed_even_where_it_can_not_be_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    error = TruncatedStream()
+    error.step = PLACED
+    monkeypatch.setattr(TruncatedStream, "explain", lambda self: 1 / 0)
+    assert str(error) == f"{error.sentence} (on the server's Certificate)"
 
 
 def test_what_the_errors_know() -> None:

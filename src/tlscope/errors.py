@@ -150,8 +150,19 @@ class TLSError(Exception):
         return diagnosis
 
     def __str__(self) -> str:
-        where = f" ({self.step})" if self.step is not None else ""
-        return f"{self.sentence}{where}"
+        """The explanation's first sentence and the step, in one line that is good enough for a log."""
+        return f"{self._cause()}{self._where()}"
+
+    def _cause(self) -> str:
+        if self.step is None:
+            return self.sentence  # no connection, so nothing more is known
+        try:
+            return self.explain().cause
+        except Exception:  # an error must always be printable, whatever evidence it was given
+            return self.sentence
+
+    def _where(self) -> str:
+        return f" ({self.step})" if self.step is not None else ""
 
     def as_dict(self) -> dict[str, Any]:
         """The error as JSON-ready data: code, sentence, alert, rfc, judge, step and evidence (values as text)."""
@@ -273,6 +284,13 @@ class AlertReceived(TLSError):
         self.level = level
         self.description = description
 
+    def _where(self) -> str:
+        if self.step is None:
+            return ""
+        told, alert = self.explain(), self.description.name
+        said = "" if alert in told.cause else f"alert {alert}, "
+        return f" ({said}on the {told.sender}'s {told.step})" if told.sender else f" ({said}{self.step})"
+
 
 class ConfigError(TLSError):
     """A file, key or setting that can't work, found when it is loaded, with ``path`` where it came from a file."""
@@ -311,8 +329,8 @@ class HandshakeTimeout(TLSError, TimeoutError):
         )
         self.seconds = seconds
 
-    def __str__(self) -> str:
-        return self.sentence  # it names the message that was waited for
+    def _where(self) -> str:
+        return ""  # the sentence names the message that was waited for
 
 
 def also(error: TLSError, theirs: Any) -> Any:

@@ -175,7 +175,8 @@ def test_a_cut_connection_is_told_from_an_end() -> None:
     found = read(rewritten(kept)).connections[0]
     failure = Diagram.of(found.trace).failure
     assert failure is not None
-    assert failure.code == "truncated"
+    assert failure.code == "hello-dropped"
+    assert failure.judge is None
 
 
 LINKS = {

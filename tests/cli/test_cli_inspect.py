@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
+    pkcs7,
     pkcs12,
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -102,6 +103,25 @@ def test_a_certificate_and_its_key(files: Files) -> None:
 
 def test_a_key_of_another(files: Files) -> None:
     assert "belongs to none of the certificates" in said(files.server, files.client_key)
+
+
+@pytest.mark.parametrize("encoding", [Encoding.PEM, Encoding.DER])
+def test_a_pkcs7_bundle_is_unpacked_and_put_in_order(tmp_path: Path, chain: Any, encoding: Encoding) -> None:
+    certificates, key = chain
+    path = written(tmp_path / "chain.p7b", pkcs7.serialize_certificates(certificates[::-1], encoding))
+    text = said(path)
+    assert "a PKCS#7 bundle holds 3 certificates and no key" in text
+    assert "A chain: leaf.test ← Middle ← Root" in text
+    assert "TLS programs do not read it" in text
+    assert "belongs to certificate 1" in said(path, written(tmp_path / "key.pem", pem(key)))
+
+
+def test_a_damaged_pkcs7_bundle(tmp_path: Path, chain: Any) -> None:
+    whole = pkcs7.serialize_certificates(chain[0], Encoding.DER)
+    path = written(tmp_path / "cut.p7b", whole[:40] + bytes(len(whole) - 40))
+    result = invoke("inspect", path)
+    assert result.code == 2
+    assert "PKCS#7 bundle in it can't be read" in " ".join(result.stderr.split())
 
 
 def test_der_and_pkcs12(tmp_path: Path, chain: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import socket
@@ -189,11 +190,28 @@ def test_failures_are_drawn_and_explained(files: Files) -> None:
         with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE):
             pass
         server.wait_for("#3 ended")
+    first, second, third = (" ".join(part.split()) for part in server.text.split("ended: ")[:3])
+    assert "where the server's Certificate (server to client)" in first
+    assert "judge the client, as its alert unknown_ca tells" in first
+    assert "fix on the client: trust that CA" in first
+    assert "judge this side, the server, by what it saw" in second
+    assert "https://" in second
+    assert "the client connected, said nothing and left" in third
+    # A command to copy stands on one line, however wide.
+    assert all(line.lstrip().startswith(("tlscope ", "curl ")) for line in too_wide(server.text))
+
+
+def test_what_fails_after_the_handshake_is_explained_too(files: Files) -> None:
+    with serving(*files.as_server) as server, visit(server.port, context(files)) as tls:
+        tls.sendall(b"x")
+        tls.recv(1)
+        with socket.socket(fileno=os.dup(tls.fileno())) as beneath:
+            beneath.sendall(b"\x17\x03\x03\x00\x20" + bytes(32))
+        server.wait_for("#1 ended")
     text = " ".join(server.text.split())
-    assert "unknown_ca" in text
-    assert "https://" in text
-    assert "The client gave up without a word" in text
-    assert not too_wide(server.text)
+    assert "tampered: record 1 under the application keys can't be opened" in text
+    assert "where the client's record (client to server)" in text
+    assert "judge this side, the server, by what it saw" in text
 
 
 def test_json_lines(files: Files) -> None:
@@ -218,6 +236,12 @@ def test_json_lines(files: Files) -> None:
     assert found[0]["steps"][0]["messages"][0]["name"] == "ClientHello"
     assert found[1]["error"] is None
     assert found[3]["error"]["judge"] == "peer"
+    for line in found[2:]:
+        diagnosis = line["diagnosis"]
+        assert (diagnosis["id"], diagnosis["judge"], diagnosis["alert"]) == ("unknown-ca", "peer", "unknown_ca")
+        assert (diagnosis["step"], diagnosis["direction"]) == ("Certificate", "server to client")
+        assert diagnosis["fixes"][0]["do"].startswith("trust that CA")
+    assert found[1]["diagnosis"] is None
 
 
 def test_traces_and_keys(files: Files, tmp_path: Path) -> None:

@@ -269,7 +269,7 @@ def test_the_classic_key_exchange_says_who_can_read_the_premaster_secret() -> No
         ("no-common-alpn", "server", "no-common-alpn", "server", "no_application_protocol", "client"),
         ("tampered", "client", "tampered", "client", "bad_record_mac", "server"),
         ("tampered", "server", "tampered", "client", "bad_record_mac", "server"),
-        ("no-client-cert 1.2", "server", "no-client-cert-tls12", "server", "handshake_failure", "client"),
+        ("no-client-cert 1.2", "server", "no-client-cert", "server", "handshake_failure", "client"),
     ],
 )
 def test_who_refused_whom_and_who_was_told(case: str, role: str, code: str, judge: str, alert: str, told: str) -> None:

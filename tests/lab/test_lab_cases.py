@@ -79,8 +79,11 @@ def test_texts_fit_80_columns_and_say_what_to_do(case, workshop, outcomes) -> No
             assert one.evidence
             assert one.as_dict()["id"] == one.id
         if seen.diagnosis is not None:
-            assert str(seen.error).startswith(seen.error.sentence)
-            assert "\n" not in str(seen.error)
+            line = str(seen.error)
+            assert line.startswith(seen.diagnosis.cause), "the first sentence is good enough for a log"
+            assert seen.diagnosis.step in line or seen.diagnosis.known_by == "silence" or seen.role == "here"
+            assert seen.diagnosis.alert in line or seen.diagnosis.known_by == "seen"
+            assert "\n" not in line
 
 
 @every_case

@@ -18,6 +18,7 @@ from ..errors import (
     TLSError,
     TruncatedStream,
 )
+from ..explain import Diagnosis
 from ..wire.codepoints import AlertDescription as Alert
 
 __all__ = [
@@ -163,7 +164,11 @@ def _no_agreement(error: AlertReceived) -> bool:
     return error.description == Alert.handshake_failure and not asked
 
 
+_OLD = "Update the older side: TLS 1.2 is the oldest version that is spoken."
+
 _CLIENT_ADVICE = {
+    "old-peer": _OLD,
+    "missing-sni": "Connect by name, so that server_name is sent.",
     "self-signed": "If it is the server's own, trust that very certificate: --trust FILE.",
     "unknown-ca": "Trust the CA that issued it with --trust FILE.",
     "unknown-ca-root-sent": "Trust that CA with --trust FILE, if it is one to trust.",
@@ -176,6 +181,8 @@ _CLIENT_ADVICE = {
 }
 
 _SERVER_ADVICE = {
+    "old-peer": _OLD,
+    "no-hello": "A health check or a port scan does so; nothing is wrong here.",
     "no-client-cert": "The client has to show one; --client-auth requested would let it in without.",
     "client-unknown-ca": "Name the CA that issued it with --client-ca, if its holders are to be let in.",
     "client-missing-intermediate": "The client has to send its whole chain.",
@@ -184,22 +191,16 @@ _SERVER_ADVICE = {
     "http-on-tls-port": "The client has to say https:// instead of http://.",
 }
 
-_ALERT_ADVICE = {
-    Alert.unknown_ca: "The peer does not trust the CA of our certificate: show another, or have it trust that CA.",
-    Alert.certificate_expired: "Renew our certificate, or check the peer's clock.",
-    Alert.certificate_revoked: "Our certificate was taken back; have a new one issued.",
-    Alert.bad_certificate: "Our certificate, or its chain, is not to the peer's liking; the peer's log says why.",
-    Alert.unsupported_certificate: "Our certificate is of a kind, or for a purpose, that the peer does not accept.",
-    Alert.certificate_unknown: "The peer did not accept our certificate; its log says why.",
+_ALERT_TO_CLIENT = {
+    Alert.unknown_ca: "Show a certificate of a CA that the server trusts, or have it trust the CA of ours.",
+    Alert.certificate_expired: "Renew our certificate, or check the server's clock.",
     Alert.certificate_required: "The server demands a client certificate: show one with --identity FILE [--key FILE].",
-    Alert.access_denied: "Our certificate is good, but its holder may not enter; ask who runs the server.",
     Alert.unrecognized_name: "The server does not know that name: give one that it serves with --server-name.",
-    Alert.protocol_version: "The server speaks none of our versions; leave --tls away, or update the server.",
-    Alert.no_application_protocol: "The server speaks none of the protocols of --alpn.",
-    Alert.handshake_failure: "The server found no cipher suite, group or signature in common; leave --groups away.",
-    Alert.insufficient_security: "The server wants stronger algorithms than were offered.",
-    Alert.internal_error: "Something failed on the peer's side; its log says what.",
+    Alert.protocol_version: "Leave --tls away, or update the server.",
+    Alert.no_application_protocol: "Name a protocol that the server speaks with --alpn, or leave it away.",
+    Alert.handshake_failure: "Leave --groups and --tls away; the server's log says what it looked for.",
 }
+"""What a client can do about an alert of its server, in the options of ``tlscope connect``."""
 
 _CODE_ADVICE = {
     "no-such-host": "Check the name for a mistake.",
@@ -229,13 +230,28 @@ def _advice(error: TLSError) -> str:
     if isinstance(error, AlertReceived):
         missing = situation is not None and situation.shown == ()
         if missing and error.description in (Alert.handshake_failure, Alert.bad_certificate, Alert.certificate_unknown):
-            return _ALERT_ADVICE[Alert.certificate_required]
-        return _ALERT_ADVICE.get(error.description, "")
+            return _ALERT_TO_CLIENT[Alert.certificate_required]
+        is_client = error.step is not None and error.step.role == "client"
+        found = _ALERT_TO_CLIENT.get(error.description) if is_client else None
+        return found or _first_fix(error.explain())
     is_client = error.step is None or error.step.role == "client"
+    by_role = _CLIENT_ADVICE if is_client else _SERVER_ADVICE
+    if error.step is not None and (found := by_role.get(error.explain().id)):
+        return found
     if isinstance(error, TruncatedStream) and error.step is not None and error.step.phase == "handshake":
         return _CUT_IN_HANDSHAKE[is_client]
-    by_role = _CLIENT_ADVICE if is_client else _SERVER_ADVICE
     return by_role.get(error.code) or _CODE_ADVICE.get(error.code, "")
+
+
+_WHERE = {"client": "On the client: ", "server": "On the server: ", "ca": "At the CA: "}
+
+
+def _first_fix(explained: Diagnosis) -> str:
+    if not explained.fixes:
+        return ""
+    one = explained.fixes[0]
+    do = one.do if one.who in _WHERE else one.do[:1].upper() + one.do[1:]
+    return f"{_WHERE.get(one.who, '')}{do}."
 
 
 def usage(sentence: str) -> ConfigError:

@@ -1,7 +1,7 @@
 r"""Say what files and servers are: certificates, keys, chains, and whether two sides will accept each other.
 
-Each FILE may be PEM, DER or PKCS#12 and hold certificates, keys, certificate signing requests (CSR) or revocation lists
-(CRL), in any mixture. What is in it is said in words, with what is wrong or soon will be: a chain's order and gaps, an
+Each FILE may be PEM, DER, PKCS#12 or PKCS#7 and hold certificates, keys, certificate signing requests (CSR) or revocation
+lists (CRL), in any mixture. What is in it is said in words, with what is wrong or soon will be: a chain's order and gaps, an
 expired certificate, a key that belongs to another. Give certificate and key together to learn whether they fit. Secrets are
 never printed.
 
@@ -54,7 +54,9 @@ from .output import Output
 __all__ = ["inspect"]
 
 _PATIENCE = 10.0
-_FILES = frozenset((".pem", ".crt", ".cer", ".der", ".key", ".p12", ".pfx", ".csr", ".crl", ".p7b", ".jks", ".txt"))
+_FILES = frozenset(
+    (".pem", ".crt", ".cer", ".der", ".key", ".p12", ".pfx", ".csr", ".crl", ".p7b", ".p7c", ".jks", ".txt")
+)
 
 
 def inspect(

@@ -21,10 +21,13 @@ from ..explain.words import listed, plural, printable
 from ..trust.files import (
     CERTIFICATE_LABELS,
     KEY_LABELS,
+    PKCS7_LABELS,
     Block,
     Source,
+    is_pkcs7,
     is_pkcs12,
     load_key,
+    load_pkcs7,
     load_pkcs12,
     read_blocks,
     read_file,
@@ -86,8 +89,14 @@ def read_items(path: Path, ask: Callable[[], str], now: datetime) -> Contents:
     if is_pkcs12(data):
         _pkcs12(found, data, source, ask, now)
         return found
+    if is_pkcs7(data):
+        _pkcs7(found, data, source, now)
+        return found
     for block in read_blocks(data, source, wanted):
-        found.items.append(_item(found, block, source, ask, now))
+        if block.label in PKCS7_LABELS:
+            _pkcs7(found, block.der, source, now)
+        else:
+            found.items.append(_item(found, block, source, ask, now))
     return found
 
 
@@ -123,6 +132,17 @@ def _pkcs12(found: Contents, data: bytes, source: Source, ask: Callable[[], str]
     )
     found.items.append(Item("a private key", (("key", key_identifier(public)),)))
     found.keys.append(public)
+    for certificate in certificates:
+        found.certificates.append(certificate)
+        found.items.append(certificate_item(certificate, now))
+
+
+def _pkcs7(found: Contents, der: bytes, source: Source, now: datetime) -> None:
+    """A bundle is a set: its certificates are put in order, as a server has to send them."""
+    certificates = in_order(load_pkcs7(der, source))
+    facts = (("holds", f"{plural(len(certificates), 'certificate')} and no key"), ("order", "none: shown as a chain"))
+    faults = ("TLS programs do not read it: the certificates have to be taken out, leaf first, into a PEM file",)
+    found.items.append(Item("a PKCS#7 bundle", facts if len(certificates) > 1 else facts[:1], faults))
     for certificate in certificates:
         found.certificates.append(certificate)
         found.items.append(certificate_item(certificate, now))
@@ -315,8 +335,21 @@ def chain_faults(certificates: list[x509.Certificate]) -> list[str]:
             faults.append(f"certificate {place + 1} may not issue certificates: it is no CA's")
     last = certificates[-1] if certificates else None
     if last is not None and len(certificates) > 1 and last.issuer == last.subject:
-        faults.append("the root is in it, which does no harm and no good: whoever trusts it has it already")
+        faults.append(_ROOT_SENT)
     return faults
+
+
+def in_order(certificates: list[x509.Certificate]) -> list[x509.Certificate]:
+    """The certificates as a chain: what issued none of the others first, each followed by its issuer, then what is left."""
+    left, found = list(certificates), []
+    while left:
+        issuers = [one.issuer for one in left if one.issuer != one.subject]
+        current: x509.Certificate | None = next((one for one in left if one.subject not in issuers), left[0])
+        while current is not None:
+            left.remove(current)
+            found.append(current)
+            current = next((one for one in left if one.subject == current.issuer), None)
+    return found
 
 
 def describe_chain(certificates: list[x509.Certificate], faults: list[str]) -> str:
@@ -326,7 +359,10 @@ def describe_chain(certificates: list[x509.Certificate], faults: list[str]) -> s
     if all(map(_is_authority, certificates)) and faults:
         return f"A bundle of {len(certificates)} CAs' certificates."
     names = " ← ".join(printable(summarize_name(one), 60) for one in certificates[:10])
-    return f"A chain{', with faults' if faults else ''}: {names}"
+    return f"A chain{', with faults' if set(faults) - {_ROOT_SENT} else ''}: {names}"
+
+
+_ROOT_SENT = "the root is in it, which does no harm and no good: whoever trusts it has it already"
 
 
 def _signed(below: x509.Certificate, above: x509.Certificate) -> bool:

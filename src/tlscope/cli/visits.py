@@ -13,7 +13,7 @@ from rich.rule import Rule
 from rich.text import Text
 
 from ..errors import TLSError
-from ..explain import Diagram, draw
+from ..explain import Diagnosis, Diagram, draw
 from ..explain.words import plural, printable
 from ..io import TLSStream
 from .errors import OutputGone, report
@@ -121,8 +121,13 @@ class Visits:
         """Say how a connection ended, and draw the handshake if it never came to an end."""
         visit = self._visit(stream, where)
         found = None if error is None else report(error)
+        explained = error.explain() if isinstance(error, TLSError) else None
+        told = {"error": _as_dict(error, found), "diagnosis": None if explained is None else explained.as_dict()}
+        lines: list[Text] = []
         if not stream.connection.handshake_complete:
-            self._report(visit, {"error": _as_dict(error, found)})
+            self._report(visit, told, explained)
+        elif explained is not None and explained.id != "truncated":  # many clients end so: a line will do
+            lines = _lines(explained.to_text(self._output.out.width))
         said = visit.said
         if found is not None:
             said = found.what + (f". {found.advice}" if found.advice else "")
@@ -132,8 +137,9 @@ class Visits:
             self._file.add(visit.recorder)
             self._drawn.add(visit.recorder, f"#{visit.number} from {visit.address}", str(visit.address))
             if self._output.as_json:
-                self._output.line({"event": "end", "connection": visit.number, "error": _as_dict(error, found)})
+                self._output.line({"event": "end", "connection": visit.number, **told})
             else:
+                self._output.say(*lines)
                 self._output.text(f"#{visit.number} ended: {said}", "dim" if found is None else "red")
 
     def finish(self) -> None:
@@ -150,7 +156,7 @@ class Visits:
                 self._visits[recorder] = Visit(self._count, Address(where[0], where[1]), recorder)
             return self._visits[recorder]
 
-    def _report(self, visit: Visit, document: dict[str, Any]) -> None:
+    def _report(self, visit: Visit, document: dict[str, Any], explained: Diagnosis | None = None) -> None:
         diagram = Diagram.of(visit.recorder, client=str(visit.address))
         with self._reporting():
             if self._output.as_json:
@@ -159,6 +165,8 @@ class Visits:
                 return
             title = Text(f"#{visit.number} from {visit.address}")
             self._output.say(Rule(title, align="left", style="dim"), draw(diagram, width=self._output.out.width))
+            if explained is not None:
+                self._output.say("", *_lines(explained.details(self._output.out.width)), "")
 
     @contextmanager
     def _reporting(self) -> Iterator[None]:
@@ -169,6 +177,11 @@ class Visits:
             except (OSError, TLSError, SystemExit) as error:  # rich turns a broken pipe into SystemExit
                 self.failure = self.failure or (OutputGone() if isinstance(error, SystemExit) else error)
                 self._stop()
+
+
+def _lines(text: str) -> list[Text]:
+    """Lines that are as wide as they should be: what is to be copied is not broken."""
+    return [Text(line, no_wrap=True, overflow="ignore") for line in text.splitlines()]
 
 
 def _as_dict(error: Exception | None, found: Any) -> dict[str, Any] | None:

@@ -290,18 +290,15 @@ class _Builder:
         if code in ("truncated", "alert-close-notify"):
             judge = None
         evidence = error.get("evidence")
-        sentence, rule = error.get("sentence") or "", error.get("rfc") or ""
-        if judge == peer:
-            # An alert says little by itself; with what this side said and was asked for it says more.
-            told = diagnose_event(event, self.role)
-            code, sentence, rule = told.id, told.cause, told.rule
+        # The drawing and the explanation below it name one cause and one step.
+        told = diagnose_event(event, self.role)
         self.failure = Failure(
             event=index,
             time=self.time(event),
-            code=code,
-            sentence=printable(sentence, 1000),
-            where=printable(error.get("step") or ""),
-            rfc=printable(rule),
+            code=printable(told.id),
+            sentence=printable(told.cause, 1000),
+            where=printable(told.where),
+            rfc=printable(told.rule),
             judge=judge,
             alert="",
             alert_to=None,

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.serialization import pkcs12
+from cryptography.hazmat.primitives.serialization import pkcs7, pkcs12
 
 from ..errors import ConfigError
 from .der import DERError, children
@@ -32,8 +32,10 @@ __all__ = [
     "Source",
     "encrypted_or_wrong",
     "is_pkcs12",
+    "is_pkcs7",
     "load_certificates",
     "load_key",
+    "load_pkcs7",
     "load_pkcs12",
     "read_blocks",
     "read_file",
@@ -45,10 +47,11 @@ Password = bytes | str | Callable[[], bytes | str] | None
 MAX_FILE_BYTES = 16 * 1024 * 1024
 """More than any trust store of this world: what is longer is not read."""
 
-_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----[ \t]*\r?\n(.*?)-----END \1-----", re.DOTALL)
-_BEGIN = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----")
+_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9# ]+)-----[ \t]*\r?\n(.*?)-----END \1-----", re.DOTALL)
+_BEGIN = re.compile(rb"-----BEGIN ([A-Z0-9# ]+)-----")
 
 CERTIFICATE_LABELS = frozenset({"CERTIFICATE", "X509 CERTIFICATE"})
+PKCS7_LABELS = frozenset({"PKCS7", "CMS", "PKCS #7 SIGNED DATA"})
 KEY_LABELS = frozenset({"PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "ENCRYPTED PRIVATE KEY"})
 
 _KINDS = {
@@ -63,8 +66,7 @@ _KINDS = {
     "OPENSSH PRIVATE KEY": "an OpenSSH private key",
     "DSA PRIVATE KEY": "a DSA private key",
     "PKCS12": "a PKCS#12 file",
-    "PKCS7": "a PKCS#7 bundle of certificates",
-    "CMS": "a PKCS#7 bundle of certificates",
+    **dict.fromkeys(PKCS7_LABELS, "a PKCS#7 bundle of certificates"),
     "EC PARAMETERS": "the parameters of an elliptic curve",
     "DH PARAMETERS": "Diffie-Hellman parameters",
     "PGP PUBLIC KEY BLOCK": "an OpenPGP key",
@@ -201,7 +203,7 @@ def _block_of_der(data: bytes, source: Source, wanted: str) -> Block:
         return Block(label, data, data)
     if is_pkcs12(data):
         return Block("PKCS12", data, data)
-    if _is_pkcs7(data):
+    if is_pkcs7(data):
         raise source.wrong_kind("a PKCS#7 bundle of certificates", wanted)
     try:
         serialization.load_der_private_key(data, None)
@@ -239,7 +241,8 @@ def is_pkcs12(data: bytes) -> bool:
     return 2 <= len(elements) <= 3 and elements[0] == (0x02, b"\x03") and elements[1][0] == 0x30
 
 
-def _is_pkcs7(data: bytes) -> bool:
+def is_pkcs7(data: bytes) -> bool:
+    """Whether this is signed data of PKCS#7, as which certificates travel."""
     try:
         elements = children(data)
     except DERError:
@@ -323,6 +326,16 @@ def load_pkcs12(data: bytes, password: Password, source: Source) -> tuple[Privat
         missing = "private key" if store.key is None else "certificate that fits its key"
         raise source.error(f"this PKCS#12 file holds no {missing}; export certificate and key together")
     return store.key, [store.cert.certificate, *(extra.certificate for extra in store.additional_certs)]
+
+
+def load_pkcs7(der: bytes, source: Source) -> list[x509.Certificate]:
+    """The certificates of a PKCS#7 bundle, in an order that means nothing. Raises ``ConfigError``."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return pkcs7.load_der_pkcs7_certificates(der)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise source.error(f"the PKCS#7 bundle in it can't be read: {error}") from None
 
 
 def encrypted_or_wrong(secret: bytes | None, source: Source, what: str) -> ConfigError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,11 +44,13 @@ class Failure:
     @classmethod
     def of_event(cls, error: Mapping[str, Any], role: str = "") -> Failure:
         """From the ``error`` of a trace's ``Failed`` event."""
-        told = error.get("situation") or {}
-        names = Situation.__dataclass_fields__
-        values = {name: _again(name, value) for name, value in told.items() if name in names}
+        told = _mapping(error.get("situation"))
+        values = {}
+        for name in Situation.__dataclass_fields__.keys() & told.keys():
+            with suppress(ValueError, TypeError, AttributeError, IndexError):  # the trace may be a stranger's file
+                values[name] = _again(name, told[name])
         situation = Situation(**{"role": role, **values}) if values or role else None
-        return cls._of(error, str(error.get("kind", "")), error.get("place") or {}, situation)
+        return cls._of(error, str(error.get("kind", "")), _mapping(error.get("place")), situation)
 
     @classmethod
     def _of(cls, error: Mapping[str, Any], kind: str, place: Mapping[str, Any], situation: Situation | None) -> Failure:
@@ -58,9 +61,9 @@ class Failure:
             alert=str(error.get("alert") or ""),
             rfc=str(error.get("rfc", "")),
             judge=str(error.get("judge", "us")),
-            evidence=dict(error.get("evidence") or {}),
-            message=place.get("message"),
-            awaiting=tuple(place.get("awaiting") or ()),
+            evidence=_mapping(error.get("evidence")),
+            message=None if place.get("message") is None else str(place["message"]),
+            awaiting=_texts(place.get("awaiting") or ()),
             phase=str(place.get("phase", "handshake")),
             situation=situation,
             known=situation if situation is not None else Situation(role=""),
@@ -89,16 +92,29 @@ class Failure:
         return tuple(map(str, value)) if isinstance(value, list | tuple) else ()
 
 
+def _mapping(value: Any) -> dict[str, Any]:
+    return dict(value) if isinstance(value, Mapping) else {}
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    return tuple(map(str, value)) if isinstance(value, list | tuple) else ()
+
+
 def _again(name: str, value: Any) -> Any:
-    """What JSON made of a field of a situation, as it was."""
+    """What JSON made of a field of a situation, as it was. Raises what Python does for what is not of its kind."""
     if name == "first_bytes":
         return bytes.fromhex(value)
     if name == "shown":
-        return tuple(bytes.fromhex(one) for one in value)
+        return None if value is None else tuple(bytes.fromhex(one) for one in value)
     if name == "configured":
         return tuple((str(one[0]), str(one[1])) for one in value)
-    if isinstance(value, list):
-        return tuple(map(str, value))
-    if isinstance(value, dict):
-        return {str(topic): tuple(map(str, items)) for topic, items in value.items()}
-    return value
+    if name in ("ours", "theirs"):
+        return {str(topic): _texts(items) for topic, items in _mapping(value).items()}
+    if name == "heard_nothing":
+        return value is True
+    if isinstance(getattr(_EMPTY, name), tuple) or name == "asked_authorities":
+        return None if value is None else _texts(value)
+    return None if value is None else str(value)
+
+
+_EMPTY = Situation(role="")
