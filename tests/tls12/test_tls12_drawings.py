@@ -66,8 +66,8 @@ MUTUAL_STEPS = {
 _LAST_WORDS = ["ChangeCipherSpec", "Finished"]
 
 
-def drawn(key_exchange: str, role: str, *, mutual: bool) -> Diagram:
-    """One of the four handshakes, a message and its answer, as one side saw them."""
+def drawn(key_exchange: str, role: str, *, mutual: bool, both_sides: bool = False) -> Diagram:
+    """One of the four handshakes, a message and its answer, as one side saw them, or both did."""
     both = RSA if key_exchange == "RSA" else ECDHE
     sinks = {"client": Trace(), "server": Trace()}
     client, server = dict(both), {**both, "identities": [issued("RSA-2048")]}
@@ -78,7 +78,8 @@ def drawn(key_exchange: str, role: str, *, mutual: bool) -> Diagram:
     for sender in ("client", "server"):
         pair.side(sender).send_data(b"hello")
         pair.move(sender)
-    return Diagram.of(sinks[role])
+    peer = sinks["client" if role == "server" else "server"] if both_sides else None
+    return Diagram.of(sinks[role], peer=peer)
 
 
 def said(diagram: Diagram) -> list[tuple[int, str, list[str]]]:
@@ -138,6 +139,25 @@ def test_the_server_checks_the_clients_proof_with_the_key_in_its_certificate() -
     assert "public key in the certificate" in verdict.text
     shown = next(index for index, row in enumerate(rows) if isinstance(row, Note) and row.kind == "certificate")
     assert shown < proof
+
+
+@pytest.mark.parametrize("role", ["client", "server"])
+def test_each_verdict_stands_behind_its_message_where_both_sides_are_drawn(role: str) -> None:
+    diagram = drawn("ECDHE", role, mutual=True, both_sides=True)
+    verdicts, last = [], ""
+    for row in diagram.rows:
+        if isinstance(row, MessageRow):
+            last = f"{row.sender}: {row.name}"
+        elif isinstance(row, Note) and row.ok is not None:
+            verdicts.append((last, row.side, row.kind, row.ok))
+    assert verdicts == [
+        ("server: Certificate", "client", "certificate", True),
+        ("server: ServerKeyExchange", "client", "signature", True),
+        ("client: Certificate", "server", "certificate", True),
+        ("client: CertificateVerify", "server", "signature", True),
+    ]
+    assert "as both sides saw it" in to_text(diagram)
+    assert said(diagram) == said(drawn("ECDHE", role, mutual=True))
 
 
 @pytest.mark.parametrize("mutual", [False, True], ids=["one-way", "mutual"])

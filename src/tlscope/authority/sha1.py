@@ -9,11 +9,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding
 
 from ..errors import ConfigError
-from ..trust.der import children
+from ..trust.der import bit_string, elements, sequence
 
 __all__ = ["sign_with_sha1"]
 
-_SEQUENCE, _BIT_STRING = 0x30, 0x03
 _ECDSA_WITH_SHA1 = bytes.fromhex("300906072a8648ce3d0401")  # RFC 3279 section 2.2.3
 _SHA1_WITH_RSA = bytes.fromhex("300d06092a864886f70d0101050500")  # RFC 3279 section 2.2.1
 
@@ -31,20 +30,10 @@ def sign_with_sha1(certificate: x509.Certificate, key: Any) -> x509.Certificate:
             signature = key.sign(body, padding.PKCS1v15(), hashes.SHA1())  # noqa: S303
     except Exception as error:  # keys of other kinds, and an OpenSSL that is built to refuse
         raise ConfigError(f"no SHA-1 signature can be made with this key: {error}", code="key-kind") from None
-    return x509.load_der_x509_certificate(
-        _element(_SEQUENCE, body + algorithm + _element(_BIT_STRING, b"\0" + signature))
-    )
+    return x509.load_der_x509_certificate(sequence(body, algorithm, bit_string(signature)))
 
 
 def _with_algorithm(tbs: bytes, algorithm: bytes) -> bytes:
     """A TBSCertificate with another ``signature`` field: the third, after version and serial (RFC 5280 section 4.1)."""
-    elements = [_element(tag, content) for tag, content in children(tbs)]
-    return _element(_SEQUENCE, b"".join((*elements[:2], algorithm, *elements[3:])))
-
-
-def _element(tag: int, content: bytes) -> bytes:
-    length = len(content)
-    if length < 0x80:
-        return bytes((tag, length)) + content
-    octets = length.to_bytes((length.bit_length() + 7) // 8, "big")
-    return bytes((tag, 0x80 | len(octets))) + octets + content
+    fields = elements(tbs)
+    return sequence(*fields[:2], algorithm, *fields[3:])

@@ -3,7 +3,7 @@
 A certificate authority is made, issues a certificate for a server on the loopback interface and one for a client, and is
 forgotten when the command ends. Server and client then shake hands over a socket, once with the server's certificate
 alone (one-way), once with both (mutual TLS), and after each handshake the client sends an encrypted message, which the
-server answers. Nothing leaves this machine, and nothing is written but the files that are asked for.
+server answers. The ladder has each side's verdict on what it was shown. Nothing leaves this machine, and nothing is written but the files that are asked for.
 
 Examples:
 
@@ -92,13 +92,13 @@ def demo(
     for number, flow in enumerate(flows):
         if number:
             output.say("", "")
-        recorder = drawn.recorder(content=True)
+        recorder, of_server = drawn.recorder(content=True), Recorder()
         try:
-            _play(flow, authority, recorder, key_log)
+            _play(flow, authority, recorder, of_server, key_log)
         finally:
             file.add(recorder)
             drawn.add(recorder, flow.title)
-            _show(output, flow, recorder)
+            _show(output, flow, recorder, of_server)
     drawn.write("TLS, seen through")
 
 
@@ -114,13 +114,20 @@ def _key_exchange(name: str | None, settings: dict[str, Any]) -> tuple[dict[str,
     return {**settings, "cipher_suites": RSA_KEY_TRANSPORT}, "RSA-2048"
 
 
-def _play(flow: Flow, authority: Authority, recorder: Recorder, key_log: Callable[[str], None] | None) -> None:
+def _play(
+    flow: Flow,
+    authority: Authority,
+    recorder: Recorder,
+    of_server: Recorder,
+    key_log: Callable[[str], None] | None,
+) -> None:
     """Run a server and a client, who greet each other and part."""
     anchors = TrustAnchors([authority.root], "the authority made for this demo")
     server_config = ServerConfig(
         identities=[authority.issue_server(SERVER, "127.0.0.1", key=flow.key).identity()],
         trust=anchors if flow.mutual else None,
         client_auth=ClientAuth.REQUIRED if flow.mutual else ClientAuth.NONE,
+        trace=lambda: of_server,
         **flow.settings,
     )
     client_config = ClientConfig(
@@ -148,8 +155,8 @@ def _answer(stream: TLSStream) -> None:
     stream.sendall(ANSWER)
 
 
-def _show(output: Output, flow: Flow, recorder: Recorder) -> None:
-    diagram = Diagram.of(recorder)
+def _show(output: Output, flow: Flow, recorder: Recorder, of_server: Recorder) -> None:
+    diagram = Diagram.of(recorder, peer=of_server)
     document = {"flow": flow.name, "facts": recorder.facts, "steps": steps_of(diagram)}
     output.document["flows"].append(document)
     output.say(Text(flow.title, "bold"), "", draw(diagram, width=output.out.width))

@@ -73,14 +73,39 @@ _UNREADABLE = {
 """What came, by the code of the failure, where nothing that could be read tells."""
 
 
-def build(trace: Trace, *, client: str = "", server: str = "") -> Diagram:
+def build(trace: Trace, *, client: str = "", server: str = "", peer: Trace | None = None) -> Diagram:
     """The diagram of a trace; see ``Diagram.of``."""
+    builder = _passed_over(trace)
+    if peer is not None:
+        builder.rows = with_verdicts(builder.rows, _passed_over(peer).rows)
+    diagram = builder.diagram(printable(client), printable(server))
+    return diagram if peer is None else replace(diagram, both_sides=True)
+
+
+def with_verdicts(rows: list[RowType], of_peer: list[RowType]) -> list[RowType]:
+    """The rows of one side with what the other found of the messages that it was sent, each behind its message."""
+    found: dict[bytes, list[Note]] = {}
+    heard = b""
+    for row in of_peer:
+        if isinstance(row, MessageRow):
+            heard = row.raw
+        elif isinstance(row, Note) and row.ok is not None:
+            found.setdefault(heard, []).append(row)
+    merged: list[RowType] = []
+    for row in rows:
+        merged.append(row)
+        if isinstance(row, MessageRow):
+            merged += [replace(note, event=row.event, time=row.time) for note in found.pop(row.raw, ())]
+    return merged
+
+
+def _passed_over(trace: Trace) -> _Builder:
     builder = _Builder(trace.events)
     for index, event in enumerate(trace.events):
         handler = _HANDLERS.get(type(event))
         if handler is not None:
             handler(builder, index, event)
-    return builder.diagram(printable(client), printable(server))
+    return builder
 
 
 class _Builder:

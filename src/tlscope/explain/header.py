@@ -88,7 +88,7 @@ def footer(diagram: Diagram, frame: Frame) -> Iterator[Text]:
     legend = f"{glyphs.open.shaft * 2} anyone can read"
     if frame.sealed:
         legend += f"   {glyphs.sealed.shaft * 2} encrypted"
-    seen = f"as the {diagram.role} saw it"
+    seen = diagram.seen_by
     gap = max(2, frame.width - 2 * MARGIN - cell_len(legend) - cell_len(seen))
     yield Text(f"{' ' * MARGIN}{legend}{' ' * gap}{seen}", FAINT, no_wrap=True, overflow="ignore")
 

@@ -273,13 +273,24 @@ class Diagram:
     seconds: float | None = None
     failure: Failure | None = None
     secrets: tuple[SecretValue, ...] = ()
+    both_sides: bool = False
+    """Whether what the other side found is drawn, too."""
 
     @classmethod
-    def of(cls, trace: Trace, *, client: str = "", server: str = "") -> Diagram:
-        """The diagram of a trace; ``client`` and ``server`` name the two sides where the trace does not know better."""
+    def of(cls, trace: Trace, *, client: str = "", server: str = "", peer: Trace | None = None) -> Diagram:
+        """The diagram of a trace; ``client`` and ``server`` name the two sides where the trace does not know better.
+
+        ``peer`` is what the other side saw of the same connection: its verdicts on certificates and signatures are drawn
+        behind the messages that they are of.
+        """
         from .build import build
 
-        return build(trace, client=client, server=server)
+        return build(trace, client=client, server=server, peer=peer)
+
+    @property
+    def seen_by(self) -> str:
+        """Whose view is drawn, in words."""
+        return "as both sides saw it" if self.both_sides else f"as the {self.role} saw it"
 
     @property
     def title(self) -> str:

@@ -123,7 +123,7 @@ class _Picture:
         if self.sealed:
             self.canvas.line(x + 190, self.y - 4, x + 218, self.y - 4, "shaft", "sealed")
             self.canvas.text(x + 228, self.y, "encrypted", "faint")
-        self.canvas.text(RAIL["server"], self.y, f"as the {self.diagram.role} saw it", "faint", "end")
+        self.canvas.text(RAIL["server"], self.y, self.diagram.seen_by, "faint", "end")
 
     def failure(self) -> None:
         failure = self.diagram.failure
