@@ -190,6 +190,11 @@ def test_no_name(store: Store) -> None:
         ("a\nb\0c", "a_b_c"),
         ("x" * 500, "x" * 120),
         ("Ada Lovelace", "Ada_Lovelace"),
+        ("bücher.example", "bücher.example"),
+        ("bu\u0308cher.example", "bücher.example"),
+        ("太郎", "太郎"),
+        ("a\u202eb", "a_b"),  # right-to-left override
+        ("é" * 100, "é" * 60),
     ],
 )
 def test_file_names(name: str, file: str) -> None:

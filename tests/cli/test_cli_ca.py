@@ -66,6 +66,28 @@ def test_the_advice_can_be_followed(tmp_path: Path) -> None:
     assert all(Path(path).is_file() for _, path in nginx)
 
 
+def test_the_advice_to_demand_a_certificate_leads_to_a_server_that_its_client_believes(tmp_path: Path) -> None:
+    said_by("ca", "init", tmp_path / "ca")
+    own = [str(tmp_path / "ca" / "localhost.pem"), str(tmp_path / "ca" / "localhost-key.pem")]
+    for issued_before in (False, True):
+        if issued_before:
+            said_by("ca", "issue", tmp_path / "ca", "localhost")
+        said = re.sub(r" \\\n +", " ", said_by("ca", "issue", tmp_path / "ca", "alice", "--client"))
+        demand = [shlex.split(line) for line in re.findall(r"^  (tlscope (?:ca|serve) .*)", said, re.MULTILINE)]
+        issue = [["tlscope", "ca", "issue", str(tmp_path / "ca"), "localhost"]]
+        serve = [
+            "tlscope",
+            "serve",
+            "--identity",
+            own[0],
+            "--key",
+            own[1],
+            "--client-ca",
+            str(tmp_path / "ca" / "ca.pem"),
+        ]
+        assert demand == [*([] if issued_before else issue), [*serve, "--client-auth", "required"]]
+
+
 def test_the_output_fits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for arguments in (["init", "ca"], ["issue", "ca", "a.example"], ["issue", "ca", "alice", "--client"]):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import unicodedata
 from pathlib import Path
 
 from ..errors import ConfigError
@@ -12,19 +13,21 @@ from ..errors import ConfigError
 __all__ = ["safe_name", "write_file"]
 
 _LONGEST = 120
+"""Bytes of a file's name, to which an ending is added; most file systems take 255."""
 
 
 def safe_name(name: str) -> str:
     """A file's name for a certificate's: ``*.example.com`` becomes ``_wildcard.example.com``, ``::1`` ``__1``.
 
-    Whatever is not a letter, a digit or one of ``.-_@`` becomes ``_``, and so does a leading dot or hyphen, so that no
-    name can reach another directory, hide, or look like an option.
+    Whatever is not a letter or a digit of some script, or one of ``.-_@``, becomes ``_``, and so does a leading dot or
+    hyphen, so that no name can reach another directory, hide, or look like an option. Raises ``ConfigError``.
     """
-    text = name.strip()
+    text = unicodedata.normalize("NFC", name.strip())
     if text.startswith("*."):
         text = f"_wildcard.{text[2:]}"
-    text = re.sub(r"[^A-Za-z0-9._@-]", "_", text.replace("://", "_"))
-    text = re.sub(r"^[.-]+", lambda match: "_" * len(match[0]), text)[:_LONGEST]
+    text = re.sub(r"[^\w.@-]", "_", text.replace("://", "_"))
+    text = re.sub(r"^[.-]+", lambda match: "_" * len(match[0]), text)
+    text = text.encode("utf-8", "replace")[:_LONGEST].decode("utf-8", "ignore")
     if not text.strip("_."):
         raise ConfigError(f"{name!r} gives no file name", code="file-name")
     return text

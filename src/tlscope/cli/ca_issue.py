@@ -82,7 +82,7 @@ def ca_issue(
     )
     files_named = _Files(shlex.quote(str(files.certificate)), shlex.quote(str(files.key)), shlex.quote(str(trust)))
     if client:
-        _for_a_client(output, files, files_named, alone=alone)
+        _for_a_client(output, files, files_named, None if alone else directory)
     else:
         _for_a_server(output, files, files_named, names[0])
 
@@ -132,7 +132,9 @@ def _for_a_server(output: Output, files: IssuedFiles, quoted: _Files, name: str)
     )
 
 
-def _for_a_client(output: Output, files: IssuedFiles, quoted: _Files, *, alone: bool) -> None:
+def _for_a_client(output: Output, files: IssuedFiles, quoted: _Files, directory: Path | None) -> None:
+    """``directory`` is the CA's, None for a certificate that no CA has signed."""
+    alone = directory is None
     trust = [] if alone else [f"--trust {quoted.trust}"]
     cafile = [] if alone else [f"--cacert {quoted.trust}"]
     output.say("", "Show it to a server:", "")
@@ -141,7 +143,11 @@ def _for_a_client(output: Output, files: IssuedFiles, quoted: _Files, *, alone: 
         ["curl", *cafile, f"--cert {quoted.certificate}", f"--key {quoted.key}", "https://localhost:8443/"],
     )
     output.say("", "Have a server demand it:", "")
-    output.commands(["tlscope serve", f"--client-ca {quoted.trust}", "--client-auth required"])
+    demand = [f"--client-ca {quoted.trust}", "--client-auth required"]
+    if directory is None:
+        output.commands(["tlscope serve", *demand])
+    else:
+        _demand(output, directory, demand)
     certificate, key, authority = _literal(files.certificate), _literal(files.key), _literal(quoted.trust)
     output.say("", "nginx:", "")
     output.code(f"ssl_client_certificate {authority};", "ssl_verify_client on;")
@@ -152,6 +158,14 @@ def _for_a_client(output: Output, files: IssuedFiles, quoted: _Files, *, alone: 
         else f"context = ssl.create_default_context(cafile={authority})",
         f"context.load_cert_chain({certificate}, {key})",
     )
+
+
+def _demand(output: Output, directory: Path, demand: list[str]) -> None:
+    """A server that demands the certificate, with one of its own that the client believes, which is issued first."""
+    own, key = directory / "localhost.pem", directory / "localhost-key.pem"
+    served = [f"--identity {shlex.quote(str(own))}", f"--key {shlex.quote(str(key))}"]
+    first = [] if own.exists() else [["tlscope ca issue", shlex.quote(str(directory)), "localhost"]]
+    output.commands(*first, ["tlscope serve", *served, *demand])
 
 
 def _literal(path: Path | str) -> str:

@@ -3,7 +3,8 @@
 A certificate authority is made, issues a certificate for a server on the loopback interface and one for a client, and is
 forgotten when the command ends. Server and client then shake hands over a socket, once with the server's certificate
 alone (one-way), once with both (mutual TLS), and after each handshake the client sends an encrypted message, which the
-server answers. The ladder has each side's verdict on what it was shown. Nothing leaves this machine, and nothing is written but the files that are asked for.
+server answers. The ladder has each side's verdict on what the other showed. Nothing leaves this machine, and nothing is
+written but the files that are asked for.
 
 Examples:
 
