@@ -7,6 +7,7 @@ import subprocess
 import sys
 from typing import Any
 
+import anyio
 import anyio.abc
 import pytest
 from anyio_loopback import BACKENDS, both, dial, read_all, run, serving, stream_pair, tcp_pair
@@ -14,7 +15,6 @@ from certificates import SERVER_NAME, stranger, stranger_identity
 from loopback import MUTUAL, client_settings, reset, server_settings
 from loopback import tcp_pair as socket_pair
 
-import anyio
 from tlscope import (
     AlertReceived,
     CertificateRejected,

@@ -7,6 +7,7 @@ import ssl
 from pathlib import Path
 from typing import Any
 
+import anyio
 import anyio.abc
 import pytest
 from anyio.streams.buffered import BufferedByteReceiveStream
@@ -17,7 +18,6 @@ from certificates import SERVER_NAME, client_identity, der, server_identity
 from loopback import MUTUAL, PATIENCE, Task, client_settings, server_settings
 from loopback import read_all as read_blocking
 
-import anyio
 from tlscope import (
     ClientConfig,
     ClientConnection,

@@ -7,12 +7,12 @@ import gc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+import anyio
 import anyio.abc
 import loopback
 from certificates import SERVER_NAME
 from loopback import PATIENCE, client_settings, server_settings
 
-import anyio
 from tlscope import ClientConfig, ServerConfig
 from tlscope.anyio import TLSListener, TLSStream, connect_tcp
 
