@@ -260,8 +260,13 @@ class _Config:
         """The versions allowed, best first; a version for which no cipher suite is configured is not."""
         suites = {ProtocolVersion.TLS1_3: self.suites_13, ProtocolVersion.TLS1_2: self.suites_12}
         return tuple(
-            version for version in suites if self.min_version <= version <= self.max_version and suites[version]
+            version
+            for version in suites
+            if self.min_version <= version <= self.max_version and suites[version] and self._may_speak(version)
         )
+
+    def _may_speak(self, version: ProtocolVersion) -> bool:
+        return True
 
     @cached_property
     def signature_schemes_13(self) -> tuple[SignatureScheme, ...]:
@@ -339,6 +344,8 @@ class ClientConfig(_Config):
     """Let servers ask for a certificate after the handshake (RFC 8446 section 4.6.2)."""
     key_shares: Sequence[NamedGroup] | None = None
     """Groups to send a key share for; None: the first group and, where that is a hybrid, the first curve after it."""
+    require_external_psk: bool = False
+    """Go on only with a server that knows one of ``external_psks``: TLS 1.2, and certificates, are refused."""
     accept_unoffered_alpn: bool = False
     """Go on with an application protocol that the server chose though it was not offered, for servers that break RFC 7301
     section 3.1 so; the application must then look at ``facts.alpn`` before it says anything. Where none was offered, none
@@ -349,6 +356,8 @@ class ClientConfig(_Config):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.require_external_psk and not self.external_psks:
+            raise ConfigError("require_external_psk is set, and external_psks has none", code="psk")
         others = tuple(one for one in self.identities if one is not self.identity)
         object.__setattr__(self, "identities", others if self.identity is None else (self.identity, *others))
         if self.key_shares is not None:
@@ -361,6 +370,9 @@ class ClientConfig(_Config):
         """A copy with some settings changed, checked anew; another ``identity`` takes the place of the present one."""
         changes.setdefault("identities", tuple(one for one in self.identities if one is not self.identity))
         return super().replace(**changes)
+
+    def _may_speak(self, version: ProtocolVersion) -> bool:
+        return version is ProtocolVersion.TLS1_3 or not self.require_external_psk
 
     @cached_property
     def hello_cipher_suites(self) -> tuple[CipherSuite, ...]:
@@ -424,7 +436,9 @@ class ClientConfig(_Config):
     @cached_property
     def verifier(self) -> Verifier | None:
         """What judges the server's certificate; None where nothing does."""
-        if self.insecure_skip_verification or (self.trust is None and self.trusted_raw_keys):
+        if self.insecure_skip_verification or self.require_external_psk:
+            return None
+        if self.trust is None and self.trusted_raw_keys:
             return None
         anchors = self.trust if self.trust is not None else TrustAnchors.system()
         return Verifier(anchors, "server", self.verification, self.clock)
@@ -461,6 +475,8 @@ class ServerConfig(_Config):
     """Choose ChaCha20 for a client that names it first, which shows that it has no AES instructions."""
     client_cipher_order: bool = False
     """Choose the cipher suite by the client's preference instead of the server's."""
+    grease: bool = False
+    """Put reserved values into CertificateRequest and NewSessionTicket that no client may mind (RFC 8701 section 4.1)."""
     choose_identity: Callable[[Any], Identity | None] | None = field(default=None, repr=False)
     """Chooses the identity for a ``ChooseServerIdentity``; None from it leaves the choice to tlscope."""
 
@@ -472,13 +488,18 @@ class ServerConfig(_Config):
         except ValueError:
             modes = ", ".join(ClientAuth)
             raise ConfigError(f"client_auth is {self.client_auth!r}; there are {modes}") from None
-        if not (self.identities or self.choose_identity or self.external_psks or self.raw_key):
+        if not (self.shows_certificates or self.external_psks):
             raise ConfigError("a server needs at least one identity, a certificate and its key")
         if self.asks_for_certificate and self.trust is None and not self.trusted_raw_keys:
             raise ConfigError(
                 "client_auth asks for client certificates and trust does not say which CAs issue them",
                 code="no-client-trust",
             )
+
+    @property
+    def shows_certificates(self) -> bool:
+        """Whether there is a certificate, or a raw key, to show; without one only PSKs are left."""
+        return bool(self.identities or self.choose_identity or self.raw_key)
 
     @property
     def asks_for_certificate(self) -> bool:

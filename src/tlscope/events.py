@@ -50,7 +50,7 @@ class ConnectionFacts:
     signed_certificate_timestamps: tuple[bytes, ...] = field(default=(), repr=False)
     """The SCTs that the server handed out for its certificate, as they came (RFC 6962)."""
     external_psk: bytes | None = None
-    """The identity of the external PSK that took the place of certificates."""
+    """The identity of the external PSK that took the place of certificates, in this handshake or when the session began."""
     early_data: str = ""
     """What became of early data: ``accepted``, ``rejected``, or empty where there was none."""
 

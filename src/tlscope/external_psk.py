@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from .crypto.hashes import SHA256, SHA384, Hash
 from .errors import ConfigError
-from .wire.codec import u16, vec16
+from .wire.codec import u8, u16, vec16
 
 __all__ = ["ExternalPsk"]
 
@@ -41,15 +41,28 @@ class ExternalPsk:
         if self.context and not self.imported:
             raise ConfigError("only an imported PSK has a context (RFC 9258)", code="psk")
 
+    @property
+    def fingerprint(self) -> str:
+        """Tells this key from every other, so that a session that began with it ends with it; to be kept like the key."""
+        parts = vec16(self.identity) + vec16(self.context) + u8(self.imported) + vec16(self.secret)
+        return f"psk:{_HASHES[self.hash].digest(parts).hex()}"
+
+    def identity_for(self, hash: Hash) -> bytes:
+        """What it is called on the wire where the cipher suite has this hash."""
+        if not self.imported:
+            return self.identity
+        kdf = next(kdf for target, kdf in _KDF_IDS if target is hash)
+        # RFC 9258 section 3.1: ImportedIdentity is external_identity, context, target_protocol and target_kdf.
+        return vec16(self.identity) + vec16(self.context) + u16(_TLS13) + u16(kdf)
+
     def variants(self) -> Iterable[tuple[bytes, bytes, Hash]]:
         """Identity, secret and hash of each PSK that this one gives on the wire."""
         if not self.imported:
             yield self.identity, self.secret, _HASHES[self.hash]
             return
         own = _HASHES[self.hash]
-        for target, kdf in _KDF_IDS:
-            # RFC 9258 section 3.1: ImportedIdentity is external_identity, context, target_protocol and target_kdf.
-            identity = vec16(self.identity) + vec16(self.context) + u16(_TLS13) + u16(kdf)
+        for target, _ in _KDF_IDS:
+            identity = self.identity_for(target)
             yield identity, _import(own, self.secret, identity, target.length), target
 
 

@@ -53,8 +53,8 @@ class Session:
     group: NamedGroup | None = None
     age_add: int = field(default=0, repr=False)
     max_early_data: int = 0
-    identity: str = ""
-    """Fingerprint of the certificate that this side showed; another one's session is not resumed."""
+    identity: str = field(default="", repr=False)
+    """Fingerprint of this side's certificate, or of the external PSK in its place: the session ends with it."""
     extended_master_secret: bool = True
     """Whether a session of TLS 1.2 was made with RFC 7627; one of TLS 1.3 needs no such thing."""
     ticket: bytes = field(default=b"", repr=False)

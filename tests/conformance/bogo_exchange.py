@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bogo_flags import Flags
-from bogo_settings import NO_NAME, Memory, Shown, client_config, server_config, shown
+from bogo_settings import NO_NAME, Memory, Shown, client_config, place_of, server_config, shown
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -230,18 +230,18 @@ class Exchange:
         )
         if flags.use_ocsp_callback and flags.fail_ocsp_callback:
             return TLSError("a flag says so", code="ocsp-callback", alert=AlertDescription.internal_error)
+        if any(one.must_match_issuer for one in shown(flags)):
+            return self._own_certificate(decision)
         return decision.resolve()
 
-    def _own_certificate(self, decision: ChooseClientIdentity) -> Any:
+    def _own_certificate(self, decision: ChooseClientIdentity | ChooseServerIdentity) -> Any:
         """The first one that fits; where none does tlscope would show none, and the runner wants it to fail instead."""
         candidates = [one for one in shown(self.flags) if _has_issuer(one, decision.certificate_authorities)]
         if not candidates:
             if not shown(self.flags):
                 return None
             raise TLSError("no CA matches", code="no-matching-issuer", alert=AlertDescription.handshake_failure)
-        offered = set(decision.signature_schemes)
-        usable = (one.identity for one in candidates if offered & {*one.identity.schemes, *one.identity.schemes_12})
-        return next(usable, candidates[0].identity)
+        return next((one.identity for one in candidates if decision.fits(one.identity)), candidates[0].identity)
 
     def _verdict(self, decision: VerifyPeer) -> Any:
         """None accepts the certificate without a judgement; an exception refuses it."""
@@ -413,7 +413,7 @@ class Exchange:
         check(expected in (None, scheme), f"the peer signed with {scheme}")
         if flags.expect_no_peer_cert:
             check(not facts.peer_chain, "the peer showed a certificate")
-        elif not flags.server or flags.require_any_client_certificate:
+        elif facts.external_psk is None and (not flags.server or flags.require_any_client_certificate):
             check(facts.peer_chain, "the peer showed no certificate")
         if flags.expect_verify_result and self.verified is not None:
             check(self.verified == ("refused" if flags.verify_fail else "accepted"), f"the peer was {self.verified}")
@@ -423,8 +423,12 @@ class Exchange:
         if flags.expect_ocsp_response is not None:
             check(self.memory.staple == flags.expect_ocsp_response, "the staple is another one")
         if flags.expect_signed_cert_timestamps is not None:
-            timestamps = x.SIGNED_CERTIFICATE_TIMESTAMPS(facts.signed_certificate_timestamps)[1]
-            check(timestamps == flags.expect_signed_cert_timestamps, "the SCTs are others")
+            if not facts.resumed:
+                self.memory.timestamps = x.SIGNED_CERTIFICATE_TIMESTAMPS(facts.signed_certificate_timestamps)[1]
+            check(self.memory.timestamps == flags.expect_signed_cert_timestamps, "the SCTs are others")
+        if flags.expect_selected_credential is not None and not facts.resumed:
+            place = place_of(flags, facts)
+            check(place == flags.expect_selected_credential, f"the credential is number {place}")
         self._check_old_protections(facts)
 
     def _check_old_protections(self, facts: ConnectionFacts) -> None:

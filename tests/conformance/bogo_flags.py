@@ -196,6 +196,8 @@ class Flags:
         self.credentials = [Credential()]
         """The default credential first, which may be empty, then those that were introduced by a flag."""
         self.policy = ""
+        self.shown: Any = None
+        """The certificates of the credentials, once they are loaded."""
         for name in _SWITCHES:
             setattr(self, _attribute(name), False)
         for name in _VALUES:

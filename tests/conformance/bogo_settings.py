@@ -22,6 +22,8 @@ from tlscope import (
     CipherSuite,
     ClientAuth,
     ClientConfig,
+    ConfigError,
+    ConnectionFacts,
     ExternalPsk,
     Identity,
     Limits,
@@ -41,9 +43,10 @@ from tlscope.replay import MemoryReplayGuard
 from tlscope.sessions import MemorySessionStore, TicketRejected
 from tlscope.wire import extensions as x
 from tlscope.wire import handshake12 as tls12
+from tlscope.wire.codec import DecodeError
 from tlscope.wire.handshake import CertificateRequest
 
-__all__ = ["NO_NAME", "Memory", "client_config", "Shown", "server_config", "shown"]
+__all__ = ["NO_NAME", "Memory", "Shown", "client_config", "place_of", "server_config", "shown"]
 
 NO_NAME = "127.0.0.1"
 """Stands for a server that is not asked for by name: an address is never sent (RFC 6066 section 3)."""
@@ -138,6 +141,8 @@ class Memory:
     store: CountingStore = field(default_factory=lambda: CountingStore())
     staple: bytes | None = None
     """What the peer stapled in the handshake in which it showed its certificate."""
+    timestamps: bytes = b""
+    """The SCTs that came with it."""
     replay_guard: MemoryReplayGuard = field(default_factory=MemoryReplayGuard)
     passed: float = 0.0
     started: datetime = field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0))
@@ -220,6 +225,7 @@ def client_config(flags: Flags, memory: Memory, **more: Any) -> ClientConfig:
         grease=flags.enable_grease,
         early_data=flags.enable_early_data,
         key_shares=_key_shares(flags),
+        require_external_psk=any(one.kind == "psk" for one in flags.credentials) and not flags.verify_peer,
         accept_unoffered_alpn=flags.allow_unknown_alpn_protos,
         insecure_skip_verification=True,
         ask=frozenset(asks),
@@ -250,6 +256,7 @@ def server_config(flags: Flags, memory: Memory, **more: Any) -> ServerConfig:
         client_cipher_order=not (flags.cipher or flags.server_preference or flags.policy),
         prioritize_chacha20="|" in (flags.cipher or ""),
         insist_on_group_order=True,
+        grease=True,
         ask=frozenset((VerifyPeer,) if flags.no_server_name_ack else (VerifyPeer, ChooseServerIdentity)),
         rewrite=_name_authorities(flags.use_client_ca_list),
         **more,
@@ -380,6 +387,22 @@ class Shown:
 
 def shown(flags: Flags) -> list[Shown]:
     """The certificates to show; their order is the order of preference."""
+    if flags.shown is None:
+        flags.shown = _shown(flags)
+    return list(flags.shown)
+
+
+def place_of(flags: Flags, facts: ConnectionFacts) -> int | None:
+    """The place among the flags of the credential that a connection used; -1 for the default one."""
+    if facts.external_psk is None:
+        return next((one.place for one in shown(flags) if one.identity is facts.identity), None)
+    for place, one in enumerate(flags.credentials[1:]):
+        if one.kind == "psk" and facts.external_psk in [identity for identity, _, _ in _external_psk(one).variants()]:
+            return place
+    return None
+
+
+def _shown(flags: Flags) -> list[Shown]:
     first, *others = flags.credentials
     found = [
         Shown(_identity(one), place, one.must_match_issuer) for place, one in enumerate(others) if one.kind == "x509"
@@ -394,16 +417,16 @@ def shown(flags: Flags) -> list[Shown]:
 
 def external_psks(flags: Flags) -> tuple[ExternalPsk, ...]:
     """The keys that both sides know already."""
-    return tuple(
-        ExternalPsk(
-            one.psk_importer_identity,
-            one.psk_importer_key,
-            "sha384" if one.psk_importer_sha384 else "sha256",
-            imported=True,
-            context=one.psk_importer_context,
-        )
-        for one in flags.credentials
-        if one.kind == "psk"
+    return tuple(_external_psk(one) for one in flags.credentials if one.kind == "psk")
+
+
+def _external_psk(one: Credential) -> ExternalPsk:
+    return ExternalPsk(
+        one.psk_importer_identity,
+        one.psk_importer_key,
+        "sha384" if one.psk_importer_sha384 else "sha256",
+        imported=True,
+        context=one.psk_importer_context,
     )
 
 
@@ -419,7 +442,10 @@ def _with_timestamps(identity: Identity, credential: Credential) -> Identity:
     listed = credential.signed_cert_timestamps
     if not listed:
         return identity
-    return replace(identity, signed_certificate_timestamps=x.SIGNED_CERTIFICATE_TIMESTAMPS.read(listed))
+    try:
+        return replace(identity, signed_certificate_timestamps=x.SIGNED_CERTIFICATE_TIMESTAMPS.read(listed))
+    except DecodeError as problem:
+        raise ConfigError(str(problem), code="bad-sct-list") from None
 
 
 @lru_cache(maxsize=64)

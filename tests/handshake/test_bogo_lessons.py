@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from certificates import client_identity
+from certificates import client_identity, server_identity
 from memory import Pair, client_config, server_config
 
 from tlscope import (
@@ -17,6 +17,8 @@ from tlscope import (
     CipherSuite,
     ClientAuth,
     DecisionNeeded,
+    ExternalPsk,
+    Incompatible,
     MemorySessionCache,
     MemorySessionStore,
     NamedGroup,
@@ -29,12 +31,20 @@ from tlscope import (
     VerifyPeer,
 )
 from tlscope import trace as t
-from tlscope.handshake.flow import ChooseClientIdentity
+from tlscope.handshake.flow import ChooseClientIdentity, ChooseServerIdentity
+from tlscope.handshake.psk import Psk, with_psks
+from tlscope.keys.transcript import Transcript
 from tlscope.replay import MemoryReplayGuard
 from tlscope.wire import extensions as x
-from tlscope.wire.codepoints import ClientCertificateType
-from tlscope.wire.extensions import OfferedPsks
-from tlscope.wire.handshake import ClientHello, EncryptedExtensions, ServerHello
+from tlscope.wire.codepoints import ClientCertificateType, ExtensionType, is_grease
+from tlscope.wire.extensions import Extensions, OfferedPsks
+from tlscope.wire.handshake import (
+    CertificateRequest,
+    ClientHello,
+    EncryptedExtensions,
+    NewSessionTicket,
+    ServerHello,
+)
 from tlscope.wire.handshake12 import CertificateRequest as CertificateRequest12
 
 TLS12, TLS13 = ProtocolVersion.TLS1_2, ProtocolVersion.TLS1_3
@@ -225,6 +235,40 @@ def test_early_data_goes_with_a_protocol_that_is_still_offered(spoken: tuple[str
     assert (pair.client.early_data_room > 0) is (spoken == ("a",))
 
 
+def test_a_psk_that_fits_must_not_give_way_to_another_in_the_second_hello() -> None:
+    # RFC 8446 section 4.1.2: only those that the chosen cipher suite excludes may go.
+    key, other = (ExternalPsk(name, bytes(range(32))) for name in (b"known", b"unknown"))
+
+    def swap(hello: ClientHello) -> ClientHello:
+        return with_psks(hello, Psk.of_external(other), Transcript())
+
+    mine = client_config(**only(TLS13), external_psks=[key], rewrite=in_hello(swap, 1))
+    error = Pair(mine, server_config(**{**only(TLS13), "groups": (P256,)}, external_psks=[key])).run().errors["server"]
+    assert (error.code, error.alert) == ("changed-client-hello", AlertDescription.illegal_parameter)
+
+
+@pytest.mark.parametrize("later", [b"\1", None])
+def test_a_client_with_ech_may_come_back_with_another_or_without(later: bytes | None) -> None:
+    # RFC 9849: what a server without ECH makes of the outer hello must not depend on it.
+    kind = ExtensionType.encrypted_client_hello
+    seen = 0
+
+    def outer(message: Any) -> Any:
+        nonlocal seen
+        if isinstance(message, ClientHello):
+            seen += 1
+            added = b"\0" if seen == 1 else later
+            message.extensions = message.extensions.without(kind)
+            if added is not None:
+                message.extensions = Extensions([(int(kind), added), *message.extensions])
+        return message
+
+    pair = Pair(client_config(**only(TLS13), rewrite=outer), server_config(**{**only(TLS13), "groups": (P256,)}))
+    facts = pair.done().server.facts
+    assert facts is not None
+    assert facts.hello_retry_request
+
+
 # Choices
 
 
@@ -329,6 +373,59 @@ def test_a_certificate_of_a_type_that_was_not_asked_for_is_not_signed_with() -> 
     with pytest.raises(TLSError) as caught:
         pair.client.answer(client_identity())
     assert caught.value.code == "no-common-signature"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_an_application_that_chooses_is_told_which_of_its_keys_fit(version: ProtocolVersion) -> None:
+    strong = SignatureScheme.ecdsa_secp384r1_sha384
+    told: list[bool] = []
+
+    def decide(decision: Any) -> Any:
+        told.append(decision.fits(server_identity()))
+        return decision.resolve()
+
+    mine = client_config(**only(version))
+    theirs = server_config(**only(version), ask=frozenset({ChooseServerIdentity}))
+    assert not with_decisions(Pair(mine, theirs), decide).errors
+    pair = with_decisions(Pair(mine.replace(signature_schemes=(strong,)), theirs), decide)
+    assert told == [True, False]
+    # The configuration's own answer, asked for by the application, fails as it does by itself.
+    assert isinstance(pair.errors["server"], Incompatible)
+
+
+# SCTs
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("asked", [True, False])
+def test_scts_come_to_who_asks_and_once_a_session(version: ProtocolVersion, asked: bool) -> None:
+    listed = (b"first", b"second")
+    identity = server_identity().with_signed_certificate_timestamps(*listed)
+    mine, theirs = friends(version, identities=[identity])
+    mine = mine.replace(signed_certificate_timestamps=asked)
+    got = []
+    for _ in range(2):
+        facts = Pair(mine, theirs).done().client.facts
+        assert facts is not None
+        got.append((facts.resumed, facts.signed_certificate_timestamps))
+    assert got == [(False, listed if asked else ()), (True, ())]
+
+
+# GREASE
+
+
+def test_a_server_may_say_what_no_client_may_mind() -> None:
+    trace = Trace()
+    mine, theirs = friends(TLS13, grease=True, client_auth=ClientAuth.REQUIRED, tickets_per_handshake=1)
+    mine = mine.replace(identity=client_identity())
+    Pair(mine, theirs, client_trace=trace).done()
+    request = CertificateRequest.decode(heard(trace, "CertificateRequest")[4:]).extensions
+    ticket = NewSessionTicket.decode(heard(trace, "NewSessionTicket")[4:]).extensions
+    assert [sum(map(is_grease, found.types)) for found in (request, ticket)] == [1, 1]
+    assert is_grease((request.get(x.SIGNATURE_ALGORITHMS) or ())[0])
+    facts = Pair(mine, theirs).done().client.facts
+    assert facts is not None
+    assert facts.resumed
 
 
 # Application protocols

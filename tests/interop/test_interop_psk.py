@@ -109,7 +109,7 @@ class TestTheirServer:
                     assert stream.recv(65536) == peer.echo(WORD)
                     facts = stream.facts
                 assert facts.resumed is resumed
-                assert (facts.external_psk == b"device-1") is not resumed
+                assert facts.external_psk == b"device-1", "a session ends with the key that it began with"
                 assert facts.peer is None
                 assert facts.group is not None
 

@@ -8,9 +8,23 @@ from typing import Any
 import pytest
 from memory import Pair, client_config, server_config
 
-from tlscope import CipherSuite, ConfigError, ExternalPsk, NamedGroup, TLSError
+from tlscope import (
+    DEFAULT_CIPHER_SUITES,
+    AlertDescription,
+    CipherSuite,
+    ClientAuth,
+    ConfigError,
+    ExternalPsk,
+    MemorySessionCache,
+    NamedGroup,
+    ProtocolVersion,
+    TicketKeys,
+)
 from tlscope.crypto.hashes import SHA256, SHA384
+from tlscope.handshake.psk import Psk, with_psks
+from tlscope.keys.transcript import Transcript
 from tlscope.wire import extensions as x
+from tlscope.wire.codepoints import PskKeyExchangeMode
 from tlscope.wire.handshake import ClientHello
 
 SECRET = bytes(range(32))
@@ -45,9 +59,6 @@ def test_psk_alone_needs_both_sides_wish() -> None:
         if isinstance(message, ClientHello):
             kinds = (x.KEY_SHARES.type, x.SUPPORTED_GROUPS.type)
             message.extensions = message.extensions.without(*kinds)
-            from tlscope.handshake.psk import Psk, with_psks
-            from tlscope.keys.transcript import Transcript
-
             with_psks(message, Psk.of_external(keys[0]), Transcript())
         return message
 
@@ -137,7 +148,76 @@ def test_the_secret_stays_out_of_sight() -> None:
     assert str(SECRET) not in repr(client_config(external_psks=[psk()]))
 
 
-def test_a_server_with_nothing_but_a_key_refuses_who_does_not_have_it() -> None:
-    pair = Pair(client_config(), server_config(external_psks=[psk()], identities=())).run()
-    assert isinstance(pair.errors["server"], TLSError)
-    assert pair.errors["server"].alert is not None
+@pytest.mark.parametrize("theirs", [(), (psk(identity=b"device-2"),)])
+def test_a_server_with_nothing_but_a_key_refuses_who_does_not_have_it(theirs: tuple[ExternalPsk, ...]) -> None:
+    pair = Pair(client_config(external_psks=theirs), server_config(external_psks=[psk()], identities=())).run()
+    error = pair.errors["server"]
+    assert (error.code, error.alert) == ("no-common-psk", AlertDescription.unknown_psk_identity)
+    assert "device-1" in str(error)
+    assert all(one.identity.decode() in str(error) for one in theirs)
+
+
+def test_a_server_with_nothing_but_a_key_says_where_the_modes_do_not_meet() -> None:
+    def alone(message: Any) -> Any:
+        if isinstance(message, ClientHello):
+            modes = x.PSK_KEY_EXCHANGE_MODES((PskKeyExchangeMode.psk_ke,))
+            message.extensions = message.extensions.without(x.PRE_SHARED_KEYS.type).with_(modes)
+            with_psks(message, Psk.of_external(psk()), Transcript())
+        return message
+
+    mine = client_config(external_psks=[psk()], rewrite=alone)
+    error = Pair(mine, server_config(external_psks=[psk()], identities=())).run().errors["server"]
+    assert (error.code, error.alert) == ("no-common-psk-mode", AlertDescription.handshake_failure)
+
+
+def test_a_client_may_insist_on_the_key() -> None:
+    mine = client_config(external_psks=[psk()], require_external_psk=True, trust=None)
+    assert Pair(mine, server_config(external_psks=[psk()])).done().client.facts.external_psk == b"device-1"
+    error = Pair(mine, server_config(external_psks=[psk(identity=b"device-2")])).run().errors["client"]
+    assert (error.code, error.alert) == ("no-common-psk", AlertDescription.handshake_failure)
+    # With TLS 1.2 there is no such key, so it is not offered.
+    both = {"min_version": ProtocolVersion.TLS1_2, "cipher_suites": DEFAULT_CIPHER_SUITES}
+    assert mine.replace(**both).versions == (ProtocolVersion.TLS1_3,)
+    for wrong in (
+        {"external_psks": ()},
+        {"min_version": ProtocolVersion.TLS1_2, "max_version": ProtocolVersion.TLS1_2},
+    ):
+        with pytest.raises(ConfigError):
+            mine.replace(**{**both, **wrong})
+
+
+@pytest.mark.parametrize("imported", [False, True])
+def test_a_session_begins_and_ends_with_its_key(imported: bool) -> None:
+    keys = [psk(imported=imported)]
+    mine = client_config(external_psks=keys, sessions=MemorySessionCache())
+    theirs = server_config(external_psks=keys, tickets=TicketKeys(), identities=(), client_auth=ClientAuth.REQUIRED)
+    facts = []
+    for _ in range(3):
+        pair = Pair(mine, theirs).done()
+        facts.append([(one.facts.resumed, b"device-1" in one.facts.external_psk) for one in (pair.client, pair.server)])
+    assert facts == [[(False, True)] * 2, [(True, True)] * 2, [(True, True)] * 2]
+    # Another secret under the same name is another key: neither side goes on with the session.
+    changed = [psk(imported=imported, secret=bytes(32))]
+    pair = Pair(mine, theirs.replace(external_psks=[*changed, psk(identity=b"device-2")])).run()
+    assert pair.errors["server"].code == "bad-binder"
+    unbound = mine.replace(external_psks=changed)
+    pair = Pair(unbound, theirs.replace(external_psks=changed)).done()
+    assert not pair.client.facts.resumed
+
+
+def test_a_session_of_a_certificate_is_not_resumed_by_who_insists_on_a_key() -> None:
+    mine = client_config(sessions=MemorySessionCache())
+    theirs = server_config(tickets=TicketKeys(), external_psks=[psk()])
+    Pair(mine, theirs).done()
+    insisting = mine.replace(external_psks=[psk()], require_external_psk=True)
+    facts = Pair(insisting, theirs).done().client.facts
+    assert (facts.resumed, facts.external_psk) == (False, b"device-1")
+
+
+def test_without_its_key_a_session_says_nothing_about_the_server() -> None:
+    mine = client_config(sessions=MemorySessionCache(), external_psks=[psk()])
+    theirs = server_config(tickets=TicketKeys(), external_psks=[psk()])
+    Pair(mine, theirs).done()
+    facts = Pair(mine.replace(external_psks=()), theirs).done().client.facts
+    assert not facts.resumed
+    assert facts.peer is not None

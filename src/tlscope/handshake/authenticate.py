@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from .. import trace as t
 from .. import violations
-from ..errors import CertificateRejected, PeerViolation, TLSError
+from ..errors import CertificateRejected, Incompatible, PeerViolation, TLSError
 from ..trust.distinguished_name import describe_name
 from ..trust.peer_key import PeerKey, UnreadableCertificate, WrongKeyUsage
 from ..wire import extensions as x
@@ -44,10 +45,11 @@ def choose_server_identity(
     hello: ClientHello,
     usable: tuple[SignatureScheme, ...],
     fits: Callable[[Identity], bool] | None = None,
+    no_fit: Callable[[], Incompatible] | None = None,
 ) -> Flow[Identity]:
     """The certificate that the server shows for a ClientHello. Raises ``Incompatible`` or ``PeerViolation``.
 
-    ``fits`` says in TLS 1.2 whether a common cipher suite goes with a certificate; where none does, ``NoFit`` is raised.
+    ``fits`` says in TLS 1.2 whether a common cipher suite goes with a certificate, ``no_fit`` why none does.
     """
     ext = hello.extensions
     authorities = ext.get(x.CERTIFICATE_AUTHORITIES) or ()
@@ -59,14 +61,19 @@ def choose_server_identity(
             if chosen is not None:
                 hs.note("identity", chosen.label, "the application chose it")
                 return chosen
-        best = negotiate.server_identity(config.identities, hs.server_name, usable, cert_schemes, authorities, fits)
+        try:
+            best = negotiate.server_identity(config.identities, hs.server_name, usable, cert_schemes, authorities, fits)
+        except negotiate.NoFit:
+            assert no_fit is not None  # noqa: S101 - it comes with fits
+            raise no_fit() from None
         if hs.sink is not None:
             asked = () if hs.server_name is None else (hs.server_name,)
             labels = [one.label for one in config.identities]
             hs.note("identity", best.value.label, best.why, asked, labels, "RFC 8446 section 4.4.2.2")
         return best.value
 
-    decision = ChooseServerIdentity(hs.server_name, usable, authorities, ext.get(x.ALPN_OFFER) or (), choose)
+    able = fits if fits is not None else partial(negotiate.can_sign, usable=usable)
+    decision = ChooseServerIdentity(hs.server_name, usable, authorities, ext.get(x.ALPN_OFFER) or (), choose, able)
     if config.require_known_name and hs.server_name is not None:
         known = any(one.serves(hs.server_name) for one in config.identities)
         if not known and config.choose_identity is None:
@@ -103,7 +110,8 @@ def choose_client_identity(
         why = chosen.why
         return chosen.value
 
-    identity = yield from hs.decide(ChooseClientIdentity(schemes, authorities, choose))
+    fits = partial(negotiate.can_sign, usable=usable, tls13=tls13)
+    identity = yield from hs.decide(ChooseClientIdentity(schemes, authorities, choose, fits))
     hs.asked, hs.shown = Asked(schemes, authorities, "" if identity is not None else why), identity
     if hs.sink is not None:
         chosen = identity.label if identity is not None else "none"

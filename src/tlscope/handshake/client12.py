@@ -60,6 +60,7 @@ class Agreed:
     ticket_promised: bool
     status_promised: bool
     session_id: bytes = field(repr=False)
+    timestamps: tuple[bytes, ...] = field(repr=False)
 
 
 def client_handshake_12(hs: Handshake, config: ClientConfig, offer: Offer, hello: ServerHello) -> Flow[Established]:
@@ -116,6 +117,7 @@ def client_handshake_12(hs: Handshake, config: ClientConfig, offer: Offer, hello
         identity=identity,
         identity_refusal=refusal,
         client_certificate_requested=request is not None,
+        signed_certificate_timestamps=agreed.timestamps,
     )
     keep_session(hs, config, facts, master, agreed, ticket)
     return Established(facts, master, binds=agreed.extended, tls_unique=first_finished)
@@ -158,6 +160,7 @@ def read_server_hello(hs: Handshake, config: ClientConfig, offer: Offer, hello: 
         answers.get(x.SESSION_TICKET_PROMISED) is not None,
         answers.get(x.STATUS_PROMISED) is not None,
         hello.session_id,
+        answers.get(x.SIGNED_CERTIFICATE_TIMESTAMPS) or (),
     )
 
 

@@ -123,7 +123,7 @@ def client_handshake_13(hs: Handshake, config: ClientConfig, offer: Offer, hello
             client_certificate_requested=server.request is not None,
             hello_retry_request=offer.retried is not None,
             resumed=psk is not None and psk.session is not None,
-            external_psk=psk.identity if psk is not None and psk.session is None else None,
+            external_psk=None if psk is None else psk.external_identity,
             signed_certificate_timestamps=server.timestamps,
             early_data=early_data_status(hs) if offer.offers_early_data else "",
         ),
@@ -265,7 +265,7 @@ def agree_on_keys(
         hs.note("version", TLS1_3, "the server chose it", (TLS1_3,), hs.config.versions, "RFC 8446 section 4.2.1")
         hs.note("cipher_suite", suite.name, "the server chose it", (suite.name,), hs.config.cipher_suites)
 
-    psk = accepted_psk(offer.psks, hello, suite)
+    psk = accepted_psk(hs.config, offer.psks, hello, suite)
     early = EarlySecret(suite.hash) if psk is None else psk.early
     if psk is not None and x.SERVER_KEY_SHARE.type not in hello.extensions:
         modes = offer.hello.extensions.get(x.PSK_KEY_EXCHANGE_MODES) or ()
@@ -395,5 +395,6 @@ def settle(
         resumption,
         resumable=hs.certificate_types == X509_CERTIFICATES,
         session_created_at=created_at,
+        external_psk=None if psk is None else psk.external,
         post_handshake_auth=x.POST_HANDSHAKE_AUTH.type in offer.hello.extensions,
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from ..events import ConnectionFacts
+    from ..external_psk import ExternalPsk
 
 
 class Exporter(Protocol):
@@ -30,6 +31,8 @@ class Established:
     """Whether the client can resume with a ticket and (EC)DHE (RFC 8446 section 4.2.9)."""
     session_created_at: float | None = None
     """When the session began that was resumed; None after a full handshake."""
+    external_psk: ExternalPsk | None = field(default=None, repr=False)
+    """The external PSK that stands for certificates, now or when the session began."""
     post_handshake_auth: bool = False
     """Whether the client may be asked for a certificate later (RFC 8446 section 4.6.2)."""
     binds: bool = True

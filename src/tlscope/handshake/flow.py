@@ -73,9 +73,11 @@ class ChooseServerIdentity(Decision["Identity"]):
 
     ``server_name`` is what the client asks for (None without SNI), ``signature_schemes`` what it can check,
     ``certificate_authorities`` whom it trusts (DER names; empty where it does not say), ``alpn`` what it would speak.
+    ``fits(identity)`` says whether an identity's key goes with what the client can check, and in TLS 1.2 with a common
+    cipher suite.
     """
 
-    __slots__ = ("_choose", "alpn", "certificate_authorities", "server_name", "signature_schemes")
+    __slots__ = ("_choose", "alpn", "certificate_authorities", "fits", "server_name", "signature_schemes")
 
     def __init__(
         self,
@@ -84,11 +86,13 @@ class ChooseServerIdentity(Decision["Identity"]):
         certificate_authorities: tuple[bytes, ...],
         alpn: tuple[bytes, ...],
         choose: Callable[[ChooseServerIdentity], Identity],
+        fits: Callable[[Identity], bool],
     ) -> None:
         self.server_name = server_name
         self.signature_schemes = signature_schemes
         self.certificate_authorities = certificate_authorities
         self.alpn = alpn
+        self.fits = fits
         self._choose = choose
 
     def resolve(self) -> Identity:
@@ -97,18 +101,24 @@ class ChooseServerIdentity(Decision["Identity"]):
 
 
 class ChooseClientIdentity(Decision["Identity | None"]):
-    """Which certificate a client shows, None for none; what the server accepts is in the attributes."""
+    """Which certificate a client shows, None for none; what the server accepts is in the attributes.
 
-    __slots__ = ("_choose", "certificate_authorities", "signature_schemes")
+    ``fits(identity)`` says whether an identity's key can sign what the server can check and, in TLS 1.2, is of a type that
+    the server takes.
+    """
+
+    __slots__ = ("_choose", "certificate_authorities", "fits", "signature_schemes")
 
     def __init__(
         self,
         signature_schemes: tuple[SignatureScheme, ...],
         certificate_authorities: tuple[bytes, ...],
         choose: Callable[[], Identity | None],
+        fits: Callable[[Identity], bool],
     ) -> None:
         self.signature_schemes = signature_schemes
         self.certificate_authorities = certificate_authorities
+        self.fits = fits
         self._choose = choose
 
     def resolve(self) -> Identity | None:

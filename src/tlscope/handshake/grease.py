@@ -1,4 +1,4 @@
-"""GREASE: reserved values in the ClientHello that no server may mind (RFC 8701)."""
+"""GREASE: reserved values in what one side says that the other must not mind (RFC 8701)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from ..wire.extensions import Extensions, KeyShareEntry
 from ..wire.handshake import ClientHello
 
 if TYPE_CHECKING:
+    from ..config import ServerConfig
     from ..crypto.randomness import Randomness
 
-__all__ = ["add_grease"]
+__all__ = ["add_grease", "server_extensions"]
 
 
 def add_grease(hello: ClientHello, randomness: Randomness) -> None:
@@ -35,3 +36,17 @@ def add_grease(hello: ClientHello, randomness: Randomness) -> None:
     if versions is not None:
         changes.append(x.SUPPORTED_VERSIONS((ProtocolVersion(version), *versions)))
     hello.extensions = Extensions([(first, b""), *ext.with_(*changes), (last, b"\0")])
+
+
+def server_extensions(config: ServerConfig, *items: tuple[int, bytes]) -> Extensions:
+    """The extensions of a CertificateRequest or NewSessionTicket; where the setting says so with reserved values among
+    them: an extension and, where there are any, a signature scheme (section 4.1).
+    """
+    if not config.grease:
+        return Extensions(items)
+    kind, scheme = ((seed >> 4) * 0x1010 + 0x0A0A for seed in config.randomness.bytes(2))
+    extensions = Extensions([*items, (kind, b"")])
+    schemes = extensions.get(x.SIGNATURE_ALGORITHMS)
+    if schemes is None:
+        return extensions
+    return extensions.with_(x.SIGNATURE_ALGORITHMS((SignatureScheme(scheme), *schemes)))

@@ -15,11 +15,12 @@ from ..wire import extensions as x
 from ..wire.codepoints import AlertDescription, ExtensionType, NamedGroup, ProtocolVersion
 from ..wire.extensions import Extensions, KeyShareEntry
 from ..wire.handshake import ClientHello, HelloRetryRequest, ServerHello
+from . import negotiate
 from .grease import add_grease
-from .psk import Psk, psks_to_offer, with_psks
+from .psk import Psk, begun_with, psks_to_offer, with_psks
 
 if TYPE_CHECKING:
-    from ..config import ClientConfig
+    from ..config import ClientConfig, ServerConfig
     from ..sessions import Session
     from .driver import Handshake
 
@@ -84,8 +85,12 @@ def find_session(hs: Handshake, config: ClientConfig) -> Session | None:
         return None
     if session.version is TLS1_2 and config.require_extended_master_secret and not session.extended_master_secret:
         return None
-    if session.identity and all(one.fingerprint != session.identity for one in config.identities):
+    known_by_key = begun_with(config.external_psks, session) is not None
+    known = known_by_key or any(one.fingerprint == session.identity for one in config.identities)
+    if session.identity and not known:
         return None  # it belongs to somebody else than this configuration
+    if config.require_external_psk and not known_by_key:
+        return None
     return session
 
 
@@ -208,6 +213,18 @@ def read_alpn(hs: Handshake, config: ClientConfig, offer: Offer, chosen: bytes |
     return protocol
 
 
+def choose_alpn(hs: Handshake, config: ServerConfig, hello: ClientHello) -> bytes | None:
+    """The application protocol that the server chooses (RFC 7301 section 3.2)."""
+    offered = hello.extensions.get(x.ALPN_OFFER)
+    chosen = negotiate.alpn(offered, config.alpn_wire)
+    if chosen is None:
+        return None
+    if hs.sink is not None:
+        names = [one.decode("utf-8", "replace") for one in offered or ()]
+        hs.note("alpn", chosen.value.decode("utf-8", "replace"), chosen.why, names, config.alpn, "RFC 7301 section 3.2")
+    return chosen.value
+
+
 def check_place(name: str, extensions: Extensions, allowed: Container[int]) -> None:
     """Raises ``PeerViolation`` for a known extension that has no place in this message (section 4.2)."""
     for kind in extensions.types:
@@ -255,6 +272,8 @@ def check_retried_hello(first: ClientHello, second: ClientHello) -> None:
         ExtensionType.cookie,
         ExtensionType.pre_shared_key,
         ExtensionType.padding,
+        # A client that offered ECH to a server without it encrypts anew, or leaves it out (RFC 9849 section 6.1).
+        ExtensionType.encrypted_client_hello,
     }
     before = {kind: data for kind, data in first.extensions if kind not in may_change}
     after = {kind: data for kind, data in second.extensions if kind not in may_change}

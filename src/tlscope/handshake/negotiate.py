@@ -163,7 +163,7 @@ def server_identity(
     key's scheme, is a must: for the rest RFC 8446 section 4.4.2.2 prefers a certificate that the client may not like to
     none.
     """
-    able = [one for one in identities if (_signs(one, usable) if fits is None else fits(one))]
+    able = [one for one in identities if (can_sign(one, usable) if fits is None else fits(one))]
     if not able and fits is not None:
         raise NoFit
     if not able:
@@ -195,7 +195,8 @@ def server_identity(
     return Chosen(best, why + (", and a CA that the client named issued it" if wanted and known else ""))
 
 
-def _signs(identity: Identity, usable: Sequence[SignatureScheme], *, tls13: bool = True) -> bool:
+def can_sign(identity: Identity, usable: Sequence[SignatureScheme], *, tls13: bool = True) -> bool:
+    """Whether the key can make one of these signatures."""
     schemes = identity.schemes if tls13 else identity.schemes_12
     return any(scheme in usable for scheme in schemes)
 
@@ -215,7 +216,7 @@ def client_identity(
     if not identities:
         return Chosen(None, "no client certificate is configured")
     wanted = set(authorities)
-    by_scheme = [one for one in identities if _signs(one, usable, tls13=tls13)]
+    by_scheme = [one for one in identities if can_sign(one, usable, tls13=tls13)]
     if not by_scheme:
         return Chosen(None, "the server accepts no signature that the configured certificate's key can make")
     for one in by_scheme:

@@ -11,11 +11,11 @@ from ..errors import Misuse, PeerViolation
 from ..events import PeerAuthenticated
 from ..keys.transcript import Transcript
 from ..wire import extensions as x
-from ..wire.extensions import Extensions
 from ..wire.handshake import Certificate, CertificateRequest, CertificateVerify, Finished
 from . import authenticate
 from .client13 import check_finished, show_certificate
 from .flow import Flow
+from .grease import server_extensions
 from .hello import check_answers, check_place
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def request_certificate(hs: Handshake, config: ServerConfig) -> None:
     if len(auth.outstanding) >= MAX_OUTSTANDING:
         raise Misuse(f"{MAX_OUTSTANDING} requests for a certificate are unanswered", code="no-post-handshake-auth")
     context = config.randomness.bytes(16)
-    request = CertificateRequest(Extensions(config.request_extensions), context)
+    request = CertificateRequest(server_extensions(config, *config.request_extensions), context)
     sent = hs.send(request, beside=True)
     auth.outstanding[context] = sent
     auth.raw[context] = sent.encode()

@@ -6,19 +6,20 @@ nothing else.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .. import violations
 from ..crypto.cipher_suites import SUITES, Suite
 from ..crypto.hashes import Hash, equal
-from ..errors import PeerViolation
+from ..errors import Incompatible, PeerViolation
 from ..external_psk import ExternalPsk
 from ..keys.schedule13 import EarlySecret
 from ..keys.transcript import Transcript
 from ..sessions import Session, TicketRejected
 from ..wire import extensions as x
-from ..wire.codepoints import CipherSuite, ProtocolVersion, PskKeyExchangeMode
+from ..wire.codepoints import AlertDescription, CipherSuite, ProtocolVersion, PskKeyExchangeMode
 from ..wire.extensions import OfferedPsks, PskIdentity
 from ..wire.handshake import ClientHello, ServerHello
 from .flow import Flow
@@ -47,6 +48,8 @@ class Psk:
     label: bytes
     session: Session | None = None
     obfuscated_age: int = 0
+    external: ExternalPsk | None = field(default=None, repr=False)
+    """The external PSK that it is, or that its session began with."""
     _early: EarlySecret | None = field(default=None, init=False, repr=False)
 
     @property
@@ -56,22 +59,34 @@ class Psk:
             self._early = EarlySecret(self.hash, self.secret)
         return self._early
 
+    @property
+    def external_identity(self) -> bytes | None:
+        """What the external PSK is called on the wire, None where there is none."""
+        return None if self.external is None else self.external.identity_for(self.hash)
+
     @classmethod
-    def of_session(cls, session: Session, now: float) -> Psk:
+    def of_session(cls, session: Session, now: float, externals: Sequence[ExternalPsk] = ()) -> Psk:
         """The PSK of a ticket, with its age in milliseconds, obfuscated (section 4.2.11.1)."""
         age = max(0, int((now - session.issued_at) * 1000))
         hash = SUITES[session.cipher_suite].hash
-        return cls(session.ticket, session.secret, hash, b"res binder", session, (age + session.age_add) % (1 << 32))
+        obfuscated = (age + session.age_add) % (1 << 32)
+        external = begun_with(externals, session)
+        return cls(session.ticket, session.secret, hash, b"res binder", session, obfuscated, external)
 
     @classmethod
     def of_external(cls, psk: ExternalPsk) -> tuple[Psk, ...]:
         """The PSKs that an external one gives: itself, or what the importer makes of it (RFC 9258)."""
         label = b"imp binder" if psk.imported else b"ext binder"
-        return tuple(cls(identity, secret, hash, label) for identity, secret, hash in psk.variants())
+        return tuple(cls(identity, secret, hash, label, external=psk) for identity, secret, hash in psk.variants())
 
     def binder(self, transcript: Transcript, truncated_hello: bytes) -> bytes:
         """The binder over what came before and the ClientHello up to the binders (section 4.2.11.2)."""
         return self.early.binder(self.label, transcript.digest_with(self.hash, truncated_hello))
+
+
+def begun_with(externals: Sequence[ExternalPsk], session: Session) -> ExternalPsk | None:
+    """The external PSK that a session began with."""
+    return next((one for one in externals if one.fingerprint == session.identity), None)
 
 
 # The client's side
@@ -81,7 +96,7 @@ def psks_to_offer(hs: Handshake, config: ClientConfig, session: Session | None) 
     """The PSKs for a ClientHello: the session's first, because early data goes with the first (section 4.2.10)."""
     psks: list[Psk] = []
     if session is not None and session.version is TLS1_3:
-        psks.append(Psk.of_session(session, config.clock().timestamp()))
+        psks.append(Psk.of_session(session, config.clock().timestamp(), config.external_psks))
     for external in config.external_psks:
         psks.extend(Psk.of_external(external))
     if not psks:
@@ -106,9 +121,20 @@ def with_psks(hello: ClientHello, psks: tuple[Psk, ...], transcript: Transcript)
     return hello
 
 
-def accepted_psk(psks: tuple[Psk, ...], hello: ServerHello, suite: Suite) -> Psk | None:
-    """The PSK that a ServerHello chose, None where it chose none. Raises ``PeerViolation`` for an impossible choice."""
+def accepted_psk(config: Any, psks: tuple[Psk, ...], hello: ServerHello, suite: Suite) -> Psk | None:
+    """The PSK that a ServerHello chose, None where it chose none. Raises ``PeerViolation`` for an impossible choice, and
+    ``Incompatible`` for none where one is required.
+    """
     index = hello.extensions.get(x.SELECTED_PSK)
+    if index is None and config.require_external_psk:
+        raise Incompatible(
+            "pre-shared key",
+            [_shown(one.identity) for one in config.external_psks],
+            (),
+            code="no-common-psk",
+            alert=AlertDescription.handshake_failure,
+            rfc="RFC 8446 section 4.2.11",
+        )
     if index is None:
         return None
     if index >= len(psks):
@@ -152,8 +178,16 @@ def suites_of_known_psks(config: ServerConfig, hello: ClientHello) -> tuple[Ciph
 def select_psk(hs: Handshake, config: ServerConfig, hello: ClientHello, suite: Suite) -> Flow[Selected | None]:
     """The first PSK that the server knows and that may be used, its binder checked; None for a full handshake.
 
-    An unknown or stale one is no error, and the reason is in the trace; a wrong binder is one (section 4.2.11).
+    An unknown or stale one is no error where there is a certificate to show instead, and the reason is in the trace; a
+    wrong binder always is one (section 4.2.11).
     """
+    selected = yield from _find_psk(hs, config, hello, suite)
+    if selected is None and not config.shows_certificates:
+        raise _nothing_in_common(config, hello)
+    return selected
+
+
+def _find_psk(hs: Handshake, config: ServerConfig, hello: ClientHello, suite: Suite) -> Flow[Selected | None]:
     offered = hello.extensions.get(x.PRE_SHARED_KEYS)
     if offered is None:
         return None
@@ -173,7 +207,7 @@ def select_psk(hs: Handshake, config: ServerConfig, hello: ClientHello, suite: S
             truncated = hs.message[: -offered.binders_length]
             if not equal(selected.psk.binder(hs.before, truncated), offered.binders[index]):
                 raise PeerViolation(violations.BAD_BINDER, index=index)
-            if selected.psk.session is not None:
+            if selected.psk.session is not None and selected.psk.external is None:
                 selected.peer = yield from judge_again(hs, config, selected.psk.session)
         except TicketRejected as reason:
             hs.note("resumption", "declined", f"PSK {index} can't be used: {reason}", rfc=_RFC)
@@ -182,6 +216,35 @@ def select_psk(hs: Handshake, config: ServerConfig, hello: ClientHello, suite: S
         hs.note("resumption", f"PSK {index}", what, rfc=_RFC)
         return selected
     return None
+
+
+def _nothing_in_common(config: ServerConfig, hello: ClientHello) -> Incompatible:
+    """For a server that has nothing to show but PSKs, none of which can be used with this client."""
+    offered = hello.extensions.get(x.PRE_SHARED_KEYS)
+    if offered is not None and not (with_key_exchange(hello) or alone(config, hello)):
+        ours = (PskKeyExchangeMode.psk_dhe_ke, PskKeyExchangeMode.psk_ke)
+        offered_modes = hello.extensions.get(x.PSK_KEY_EXCHANGE_MODES)
+        return Incompatible(
+            "way to use a pre-shared key",
+            ours if config.psk_without_key_exchange else ours[:1],
+            offered_modes or (),
+            code="no-common-psk-mode",
+            alert=AlertDescription.handshake_failure,
+            rfc="RFC 8446 section 4.2.9",
+        )
+    theirs = () if offered is None else offered.identities[:MAX_IDENTITIES]
+    return Incompatible(
+        "pre-shared key",
+        [_shown(one.identity) for one in config.external_psks],
+        [_shown(one.identity) for one in theirs],
+        code="no-common-psk",
+        alert=AlertDescription.unknown_psk_identity,
+        rfc="RFC 8446 section 4.2.11",
+    )
+
+
+def _shown(identity: bytes) -> str:
+    return identity.decode("utf-8", "backslashreplace")[:80]
 
 
 def _known(hs: Handshake, config: ServerConfig, offered: PskIdentity, index: int, suite: Suite) -> Selected:
@@ -193,9 +256,10 @@ def _known(hs: Handshake, config: ServerConfig, offered: PskIdentity, index: int
                 return Selected(psk, index)
     session, age_is_fresh = _open_ticket(hs, config, offered, suite)
     identity = next((one for one in config.identities if one.fingerprint == session.identity), None)
-    if identity is None:
-        raise TicketRejected("it was made with a certificate that is not shown any more")
-    psk = Psk(offered.identity, session.secret, suite.hash, b"res binder", session)
+    begun = begun_with(config.external_psks, session)
+    if identity is None and begun is None:
+        raise TicketRejected("it was made with a certificate that is not shown any more, or a key that is not known")
+    psk = Psk(offered.identity, session.secret, suite.hash, b"res binder", session, external=begun)
     return Selected(psk, index, identity, age_is_fresh=age_is_fresh)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from .. import violations
@@ -29,6 +30,7 @@ from ..wire.handshake import CertificateVerify, ClientHello, Finished, ServerHel
 from . import authenticate, negotiate
 from .established import Established
 from .flow import ChangeCipherSpec, Flow
+from .hello import choose_alpn
 from .keys12 import check_finished_12, derive_master, read_12, write_12
 from .peer import Peer
 from .record_size import answer_items
@@ -157,16 +159,14 @@ def choose(hs: Handshake, config: ServerConfig, hello: ClientHello, extended: bo
     groups = ext.get(x.SUPPORTED_GROUPS) or ()
     group = next((one for one in config.groups_12 if one in groups), None)
 
-    try:
-        identity = yield from authenticate.choose_server_identity(
-            hs, config, hello, usable, lambda one: bool(suites_for(config, hello, one, usable, group))
-        )
-    except negotiate.NoFit:
-        raise no_fit(config, hello, usable, group) from None
+    nothing = partial(no_fit, config, hello, usable, group)
+    identity = yield from authenticate.choose_server_identity(
+        hs, config, hello, usable, lambda one: bool(suites_for(config, hello, one, usable, group)), nothing
+    )
     fitting = suites_for(config, hello, identity, usable, group)
     if not fitting:
         # The application chose an identity that no common cipher suite goes with.
-        raise no_fit(config, hello, usable, group)
+        raise nothing()
     common = [one for one in hello.cipher_suites if one in fitting]
     suite = negotiate.cipher_suite(common, fitting, **config.cipher_order)
     if hs.sink is not None:
@@ -209,18 +209,6 @@ def choose(hs: Handshake, config: ServerConfig, hello: ClientHello, extended: bo
     )
 
 
-def choose_alpn(hs: Handshake, config: ServerConfig, hello: ClientHello) -> bytes | None:
-    """The application protocol (RFC 7301 section 3.2)."""
-    offered = hello.extensions.get(x.ALPN_OFFER)
-    chosen = negotiate.alpn(offered, config.alpn_wire)
-    if chosen is None:
-        return None
-    if hs.sink is not None:
-        names = [one.decode("utf-8", "replace") for one in offered or ()]
-        hs.note("alpn", chosen.value.decode("utf-8", "replace"), chosen.why, names, config.alpn, "RFC 7301 section 3.2")
-    return chosen.value
-
-
 def server_random(config: ServerConfig) -> bytes:
     """32 random bytes; the last eight say so where the server could do better (RFC 8446 section 4.1.3)."""
     if config.versions[0] > TLS1_2:
@@ -245,6 +233,9 @@ def say_hello(hs: Handshake, choices: Choices, hello: ClientHello, *, resumed: b
         items.append(x.SESSION_TICKET_PROMISED(True))
     if not resumed and choices.identity.ocsp_response is not None and offered.get(x.STATUS_REQUEST) is not None:
         items.append(x.STATUS_PROMISED(True))
+    timestamps = choices.identity.signed_certificate_timestamps
+    if not resumed and timestamps and ExtensionType.signed_certificate_timestamp in offered:
+        items.append(x.SIGNED_CERTIFICATE_TIMESTAMPS(timestamps))
     if choices.alpn is not None:
         items.append(x.ALPN_CHOICE(choices.alpn))
     items += answer_items(hs, offered)

@@ -34,7 +34,8 @@ from .client13 import check_finished, expect_certificate, resumption_master_secr
 from .early_data import judge_early_data, reject_early_data
 from .established import Established
 from .flow import Flow
-from .hello import check_answers, check_retried_hello, required
+from .grease import server_extensions
+from .hello import check_answers, check_retried_hello, choose_alpn, required
 from .psk import Selected, select_psk, suites_of_known_psks, with_key_exchange
 from .record_size import answer_items
 
@@ -100,8 +101,10 @@ def server_handshake_13(hs: Handshake, config: ServerConfig, hello: ClientHello)
     check_finished(client_traffic, hs.before.digest(), finished)
 
     hs.read_with_secret(client_application, "application")
-    # A session is bound to a certificate that it can be found by.
-    tickets_wanted = with_key_exchange(hello) and identity is not None and hs.certificate_types == X509_CERTIFICATES
+    # A session is bound to a certificate, or an external PSK, that it can be found by.
+    external = None if selected is None else selected.psk.external
+    bound = identity is not None or external is not None
+    tickets_wanted = bound and with_key_exchange(hello) and hs.certificate_types == X509_CERTIFICATES
     resumption = None
     if (tickets_wanted and config.tickets is not None) or hs.reveals:
         resumption = resumption_master_secret(hs, master)
@@ -121,7 +124,7 @@ def server_handshake_13(hs: Handshake, config: ServerConfig, hello: ClientHello)
         client_certificate_requested=selected is None and config.client_auth is not ClientAuth.NONE,
         hello_retry_request=retried,
         resumed=session is not None,
-        external_psk=selected.psk.identity if selected is not None and session is None else None,
+        external_psk=None if selected is None else selected.psk.external_identity,
         early_data="" if hs.early_data is None else hs.early_data.status,
     )
     return Established(
@@ -130,6 +133,7 @@ def server_handshake_13(hs: Handshake, config: ServerConfig, hello: ClientHello)
         resumption,
         tickets_wanted=tickets_wanted,
         session_created_at=None if session is None else session.created_at,
+        external_psk=external,
         post_handshake_auth=ExtensionType.post_handshake_auth in hello.extensions and config.trust is not None,
     )
 
@@ -213,7 +217,10 @@ def hear_second_hello(
     hs.records.skip_budget = 0
     check_second_hello(first, second, group, cookie)
     if selected is not None:
-        required("the second ClientHello", second.extensions, x.PRE_SHARED_KEYS)  # section 4.1.2: a good PSK must stay
+        # Section 4.1.2: a PSK that goes with the chosen cipher suite must stay.
+        psks = required("the second ClientHello", second.extensions, x.PRE_SHARED_KEYS)
+        if all(one.identity != selected.psk.identity for one in psks.identities):
+            raise PeerViolation(violations.CHANGED_CLIENT_HELLO, field="the extension pre_shared_key")
     return second
 
 
@@ -317,18 +324,6 @@ def derive_handshake_keys(
     return server, client
 
 
-def choose_alpn(hs: Handshake, config: ServerConfig, hello: ClientHello) -> bytes | None:
-    """The application protocol (RFC 7301 section 3.2)."""
-    offered = hello.extensions.get(x.ALPN_OFFER)
-    chosen = negotiate.alpn(offered, config.alpn_wire)
-    if chosen is None:
-        return None
-    if hs.sink is not None:
-        names = [one.decode("utf-8", "replace") for one in offered or ()]
-        hs.note("alpn", chosen.value.decode("utf-8", "replace"), chosen.why, names, config.alpn, "RFC 7301 section 3.2")
-    return chosen.value
-
-
 def encrypted_extensions(
     hs: Handshake, config: ServerConfig, hello: ClientHello, alpn: bytes | None, *, resumed: bool
 ) -> Extensions:
@@ -350,7 +345,7 @@ def encrypted_extensions(
 def show_certificate(hs: Handshake, config: ServerConfig, hello: ClientHello) -> Flow[Identity]:
     """CertificateRequest*, Certificate and CertificateVerify (sections 4.3.2, 4.4.2 and 4.4.3)."""
     if config.client_auth is not ClientAuth.NONE:
-        hs.send(CertificateRequest(Extensions(config.request_extensions)))
+        hs.send(CertificateRequest(server_extensions(config, *config.request_extensions)))
     offered = required("ClientHello", hello.extensions, x.SIGNATURE_ALGORITHMS)
     identity, scheme = yield from choose_identity(hs, config, hello, offered)
     staple = hello.extensions.get(x.STATUS_REQUEST) is not None

@@ -12,9 +12,9 @@ from ..keys.schedule13 import resumption_psk
 from ..sessions import MAX_LIFETIME, Session
 from ..wire import extensions as x
 from ..wire.codepoints import ProtocolVersion
-from ..wire.extensions import Extensions
 from ..wire.handshake import NewSessionTicket
 from .established import Established
+from .grease import server_extensions
 from .hello import check_place
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def _session(
     facts, secret = established.facts, established.resumption_master_secret
     assert secret is not None  # noqa: S101 - it was derived for whoever deals in tickets
     now = config.clock().timestamp()
+    bound_to = established.external_psk if established.external_psk is not None else facts.identity
     hash = SUITES[facts.cipher_suite].hash
     created = established.session_created_at if established.session_created_at is not None else now
     return Session(
@@ -52,7 +53,7 @@ def _session(
         peer_chain=facts.peer_chain,
         peer_signature_scheme=facts.peer_signature_scheme,
         group=facts.group,
-        identity=facts.identity.fingerprint if facts.identity is not None else "",
+        identity="" if bound_to is None else bound_to.fingerprint,
         age_add=age_add,
         max_early_data=max_early_data,
         ticket=ticket,
@@ -84,7 +85,8 @@ def send_ticket(hs: Handshake, config: ServerConfig, established: Established, n
     if len(ticket) > 0xFFFF or not session.lifetime:
         return  # a client's chain of such a size, or a session at its end, is not resumed
     items = [x.MAX_EARLY_DATA_SIZE(config.max_early_data)] if config.max_early_data else []
-    hs.send(NewSessionTicket(session.lifetime, session.age_add, nonce, ticket, Extensions(items)), beside=True)
+    extensions = server_extensions(config, *items)
+    hs.send(NewSessionTicket(session.lifetime, session.age_add, nonce, ticket, extensions), beside=True)
 
 
 def hear_ticket(hs: Handshake, config: ClientConfig, established: Established, message: NewSessionTicket) -> None:
