@@ -451,6 +451,10 @@ class ServerConfig(_Config):
     identities: Sequence[Identity] = ()
     """Certificates to show. The first is the default where none fits the name that the client asks for."""
     client_auth: ClientAuth = ClientAuth.NONE
+    report_refused_clients: bool = False
+    """Finish the handshake with a client whose certificate is refused, or missing where it is required, instead of an alert:
+    ``facts.refusal`` then says why, ``facts.peer`` is None, and to refuse the client is left to the application. What breaks
+    the protocol still ends the handshake, as does a signature that does not fit the certificate."""
     require_known_name: bool = False
     """Refuse a client that asks for a name which no identity has (unrecognized_name) instead of showing the default."""
     send_certificate_authorities: bool = True

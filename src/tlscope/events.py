@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .errors import TLSError
     from .trust.identity import Identity
     from .trust.verify import VerifiedPeer
     from .wire.codepoints import CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme
@@ -45,6 +46,9 @@ class ConnectionFacts:
     identity: Identity | None = None
     identity_refusal: str | None = None
     client_certificate_requested: bool = False
+    refusal: TLSError | None = None
+    """On a server with ``report_refused_clients``, why the client is refused: its certificate, or that it has none. ``peer``
+    is None then, and ``peer_chain`` is no proof of anything."""
     hello_retry_request: bool = False
     resumed: bool = False
     signed_certificate_timestamps: tuple[bytes, ...] = field(default=(), repr=False)
@@ -67,6 +71,7 @@ class ConnectionFacts:
             "identity": self.identity.label if self.identity is not None else "",
             "identity_refusal": self.identity_refusal or "",
             "client_certificate_requested": "yes" if self.client_certificate_requested else "",
+            "refusal": self.refusal.code if self.refusal is not None else "",
             "hello_retry_request": "yes" if self.hello_retry_request else "",
             "resumed": "yes" if self.resumed else "",
             "external_psk": self.external_psk.decode("utf-8", "backslashreplace") if self.external_psk else "",

@@ -224,7 +224,8 @@ class _Builder:
     def verified(self, index: int, event: t.CertificatesVerified) -> None:
         whose: Side = "client" if event.purpose == "client" else "server"
         following = self.events[index + 1] if index + 1 < len(self.events) else None
-        refused = not event.ok and isinstance(following, t.Failed)
+        reported = isinstance(following, t.Choice) and following.chosen == "reported"
+        refused = not event.ok and (reported or isinstance(following, t.Failed))
         anchors = Detail("against", (printable(event.anchors),) if event.anchors else ())
         if event.ok:
             path = [summarize(der) for der in event.chain]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from .. import trace as t
 from .. import violations
-from ..errors import CertificateRejected, Incompatible, PeerViolation, TLSError
+from ..config import ClientAuth
+from ..errors import CertificateRejected, Incompatible, PeerViolation, Step, TLSError
 from ..trust.distinguished_name import describe_name
 from ..trust.peer_key import PeerKey, UnreadableCertificate, WrongKeyUsage
 from ..wire import extensions as x
@@ -18,13 +19,14 @@ from . import negotiate
 from .certificate_types import judge_raw_key, peer_shows_raw_key
 from .flow import ChooseClientIdentity, ChooseServerIdentity, Flow, Sign, VerifyPeer
 from .peer import Peer, other
-from .situation import Asked
+from .situation import Asked, situation_of
 
 if TYPE_CHECKING:
     from ..config import ClientConfig, ServerConfig
     from ..crypto.cipher_suites import Suite
     from ..trust.identity import Identity
     from ..trust.verify import VerifiedPeer, Verifier
+    from ..violations import Violation
     from ..wire.codepoints import SignatureScheme
     from ..wire.handshake import ClientHello
     from .driver import Handshake
@@ -172,8 +174,12 @@ def judge(
     key_usage: str = "digitalSignature",
     *,
     resumed: bool = False,
+    report: bool = False,
 ) -> Flow[Peer]:
-    """The verdict on a chain, and its leaf's key. Raises ``CertificateRejected`` or ``PeerViolation``."""
+    """The verdict on a chain, and its leaf's key. Raises ``CertificateRejected`` or ``PeerViolation``.
+
+    With ``report`` a rejection is not raised: the peer has it as its ``refusal``, and is not verified.
+    """
     whose = other(hs.role)
     limit = hs.config.limits.max_certificates
     if len(chain) > limit:
@@ -187,15 +193,20 @@ def judge(
             return None
         return verifier.verify(chain, name, ocsp_response=ocsp_response, key_usage=key_usage, resumed=resumed)
 
+    refusal: CertificateRejected | None = None
     try:
         decision = VerifyPeer(chain, name, verify, ocsp_response=ocsp_response, resumed=resumed)
         verified = yield from hs.decide(decision)
         if verified is not None and hs.config.on_verified is not None:
             hs.config.on_verified(verified)
     except TLSError as problem:
-        if isinstance(problem, CertificateRejected):
-            _trace_verdict(hs, verifier, whose, name, None, chain, reason=problem.reason.sentence())
-        raise
+        if not isinstance(problem, CertificateRejected):
+            raise
+        _trace_verdict(hs, verifier, whose, name, None, chain, reason=problem.reason.sentence())
+        if not report:
+            raise
+        # Whatever was believed before on_verified had its word is so no longer.
+        refusal, verified = problem, None
     try:
         key = PeerKey.of(verified) if verified is not None else PeerKey.from_certificate(chain[0], key_usage)
     except UnreadableCertificate as problem:
@@ -204,8 +215,35 @@ def judge(
         raise PeerViolation(violations.KEY_USAGE, needed=key_usage) from None
     except ValueError as problem:
         raise PeerViolation(violations.BAD_PUBLIC_KEY, problem=problem) from None
+    if refusal is not None:
+        report_refusal(hs, refusal)
+        return Peer(chain, None, key, refusal=refusal)
     _trace_verdict(hs, verifier, whose, name, verified, chain)
     return Peer(chain, verified, key)
+
+
+def judge_empty_list(hs: Handshake, config: ServerConfig, violation: Violation) -> TLSError | None:
+    """A client showed nothing: why it is refused where that is reported, None where it need not show anything.
+
+    Raises ``PeerViolation`` where a certificate is required and no more is to be said.
+    """
+    if config.client_auth is not ClientAuth.REQUIRED:
+        hs.note("client_authentication", "none", "the client sent an empty list, which is allowed here")
+        return None
+    missing = PeerViolation(violation)
+    if not config.report_refused_clients:
+        raise missing
+    return report_refusal(hs, missing)
+
+
+def report_refusal(hs: Handshake, refusal: TLSError) -> TLSError:
+    """A client is refused and the handshake goes on (``ServerConfig.report_refused_clients``): note why, and where."""
+    refusal.step = Step(hs.role, "handshake", "Certificate")
+    refusal.situation = situation_of(hs, hs.records, refusal)
+    # The connection's facts keep it; a traceback would keep the frames that it went through.
+    refusal.__traceback__ = refusal.__context__ = None
+    hs.note("client_authentication", "reported", "the client is refused, which the application is left to tell it")
+    return refusal
 
 
 def _trace_verdict(

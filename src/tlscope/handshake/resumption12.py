@@ -148,11 +148,13 @@ def new_ticket(
     *,
     extended: bool = True,
 ) -> tls12.NewSessionTicket:
-    """A ticket with the session sealed in it; an empty one where it would not fit (RFC 5077 section 3.3)."""
+    """A ticket with the session sealed in it; an empty one where it would not fit (RFC 5077 section 3.3), and for a client
+    that is refused, which has nothing to come back to.
+    """
     assert config.tickets is not None  # noqa: S101 - none is promised otherwise
     session = _session(config, facts, master, config.tickets.lifetime, created_at, extended=extended)
     ticket = config.tickets.seal(session.encode(), session.issued_at)
-    if len(ticket) > 0xFFFF or not session.lifetime:
+    if len(ticket) > 0xFFFF or not session.lifetime or facts.refusal is not None:
         return tls12.NewSessionTicket(0, b"")
     return tls12.NewSessionTicket(session.lifetime, ticket)
 

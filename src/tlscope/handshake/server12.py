@@ -12,7 +12,7 @@ from ..crypto.cipher_suites import SUITES, Suite
 from ..crypto.groups import GROUPS, InvalidPublicKey, KeyPair
 from ..crypto.hashes import equal
 from ..crypto.key_transport import rsa_decrypt
-from ..errors import PeerViolation
+from ..errors import PeerViolation, TLSError
 from ..events import ConnectionFacts
 from ..keys.prf12 import MasterSecret12
 from ..wire import extensions as x
@@ -84,8 +84,9 @@ def server_handshake_12(hs: Handshake, config: ServerConfig, hello: ClientHello)
     hs.send(tls12.ServerHelloDone())
 
     peer: Peer | None = None
+    refusal: TLSError | None = None
     if config.client_auth is not ClientAuth.NONE:
-        peer = yield from expect_client_certificate(hs, config)
+        peer, refusal = yield from expect_client_certificate(hs, config)
     exchange = yield from hs.expect(tls12.ClientKeyExchange)
     premaster = read_client_key(hs, config, choices, pair, exchange)
     master = derive_master(hs, choices.suite, premaster, choices.random, extended=choices.extended)
@@ -112,10 +113,11 @@ def server_handshake_12(hs: Handshake, config: ServerConfig, hello: ClientHello)
         peer_signature_scheme=proof,
         identity=choices.identity,
         client_certificate_requested=config.client_auth is not ClientAuth.NONE,
+        refusal=refusal,
     )
     if choices.ticket_promised:
         hs.send(new_ticket(config, facts, master, extended=choices.extended))
-    if choices.session_id:
+    if choices.session_id and refusal is None:
         new_session_id(config, facts, master, choices.session_id, extended=choices.extended)
     write_12(hs, choices.suite, keys)
     hs.send(Finished(master.finished("server", hs.hash_so_far)))
@@ -269,15 +271,16 @@ def certificate_request(config: ServerConfig) -> tls12.CertificateRequest:
 # The client's flight
 
 
-def expect_client_certificate(hs: Handshake, config: ServerConfig) -> Flow[Peer | None]:
-    """The client's Certificate, judged; None for an empty one (RFC 5246 section 7.4.6)."""
+def expect_client_certificate(hs: Handshake, config: ServerConfig) -> Flow[tuple[Peer | None, TLSError | None]]:
+    """The client's Certificate, judged, None for an empty one (RFC 5246 section 7.4.6); and why it is refused if that is
+    left to the application.
+    """
     message = yield from hs.expect(tls12.Certificate)
     if not message.chain:
-        if config.client_auth is ClientAuth.REQUIRED:
-            raise PeerViolation(violations.NO_CLIENT_CERTIFICATE_12)
-        hs.note("client_authentication", "none", "the client sent an empty list, which is allowed here")
-        return None
-    return (yield from authenticate.judge(hs, config.verifier, message.chain))
+        return None, authenticate.judge_empty_list(hs, config, violations.NO_CLIENT_CERTIFICATE_12)
+    report = config.report_refused_clients
+    peer = yield from authenticate.judge(hs, config.verifier, message.chain, report=report)
+    return peer, peer.refusal
 
 
 def read_client_key(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from .. import violations
 from ..config import ClientAuth
@@ -36,14 +36,13 @@ from .established import Established
 from .flow import Flow
 from .grease import server_extensions
 from .hello import check_answers, check_retried_hello, choose_alpn, required
+from .peer import Proof
 from .psk import Selected, select_psk, suites_of_known_psks, with_key_exchange
 from .record_size import answer_items
 
 if TYPE_CHECKING:
     from ..config import ServerConfig
-    from ..sessions import Session
     from ..trust.identity import Identity
-    from ..trust.verify import VerifiedPeer
     from .driver import Handshake
 
 TLS1_3 = ProtocolVersion.TLS1_3
@@ -101,9 +100,9 @@ def server_handshake_13(hs: Handshake, config: ServerConfig, hello: ClientHello)
     check_finished(client_traffic, hs.before.digest(), finished)
 
     hs.read_with_secret(client_application, "application")
-    # A session is bound to a certificate, or an external PSK, that it can be found by.
+    # A session is bound to a certificate, or an external PSK, that it can be found by; a client that is refused has none.
     external = None if selected is None else selected.psk.external
-    bound = identity is not None or external is not None
+    bound = (identity is not None or external is not None) and proof.refusal is None
     tickets_wanted = bound and with_key_exchange(hello) and hs.certificate_types == X509_CERTIFICATES
     resumption = None
     if (tickets_wanted and config.tickets is not None) or hs.reveals:
@@ -122,6 +121,7 @@ def server_handshake_13(hs: Handshake, config: ServerConfig, hello: ClientHello)
         peer_signature_scheme=proof.scheme,
         identity=identity,
         client_certificate_requested=selected is None and config.client_auth is not ClientAuth.NONE,
+        refusal=proof.refusal,
         hello_retry_request=retried,
         resumed=session is not None,
         external_psk=None if selected is None else selected.psk.external_identity,
@@ -136,19 +136,6 @@ def server_handshake_13(hs: Handshake, config: ServerConfig, hello: ClientHello)
         external_psk=external,
         post_handshake_auth=ExtensionType.post_handshake_auth in hello.extensions and config.trust is not None,
     )
-
-
-class Proof(NamedTuple):
-    """What a client showed, now or when its session began: nothing, or a chain, judged, and the scheme of its proof."""
-
-    verified: VerifiedPeer | None = None
-    chain: tuple[bytes, ...] = ()
-    scheme: SignatureScheme | None = None
-
-    @classmethod
-    def of_session(cls, selected: Selected, session: Session) -> Proof:
-        """What the client showed when the session began, judged anew."""
-        return cls(selected.peer, session.peer_chain, session.peer_signature_scheme)
 
 
 def shared_groups(hello: ClientHello) -> tuple[NamedGroup, ...]:
@@ -384,11 +371,9 @@ def expect_client_certificate(hs: Handshake, config: ServerConfig) -> Flow[Proof
         # The request offered no extension of certificate entries, so there is none to answer.
         check_answers("Certificate", entry.extensions, (), x.CERTIFICATE_ENTRY_FORMS)
     if not message.certificate_list:
-        if config.client_auth is ClientAuth.REQUIRED:
-            raise PeerViolation(violations.NO_CLIENT_CERTIFICATE)
-        hs.note("client_authentication", "none", "the client sent an empty list, which is allowed here")
-        return Proof()
-    peer = yield from authenticate.judge(hs, config.verifier, message.chain)
+        return Proof(refusal=authenticate.judge_empty_list(hs, config, violations.NO_CLIENT_CERTIFICATE))
+    report = config.report_refused_clients
+    peer = yield from authenticate.judge(hs, config.verifier, message.chain, report=report)
     verify = yield from hs.expect(CertificateVerify)
     authenticate.check_proof(hs, peer, verify)
-    return Proof(peer.verified, peer.chain, verify.algorithm)
+    return Proof(peer.verified, peer.chain, verify.algorithm, peer.refusal)

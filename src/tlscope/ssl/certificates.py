@@ -10,7 +10,7 @@ from cryptography import x509
 from cryptography.x509.oid import AuthorityInformationAccessOID as Access
 from cryptography.x509.oid import NameOID
 
-__all__ = ["describe_certificate"]
+__all__ = ["describe_certificate", "split_der"]
 
 _NAMES = {
     NameOID.COMMON_NAME: "commonName",
@@ -93,3 +93,14 @@ def _general_name(name: x509.GeneralName) -> tuple[str, Any]:
     if isinstance(name, x509.RegisteredID):
         return "Registered ID", name.value.dotted_string
     return "othername", "<unsupported>"
+
+
+def split_der(data: bytes) -> list[bytes]:
+    """DER certificates that stand one behind the other."""
+    found = []
+    while data:
+        octets = data[1] & 0x7F if len(data) > 1 and data[1] & 0x80 else 0
+        end = 2 + octets + (int.from_bytes(data[2 : 2 + octets], "big") if octets else data[1] if len(data) > 1 else 0)
+        found.append(data[:end])
+        data = data[end:]
+    return found

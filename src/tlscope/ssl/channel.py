@@ -5,117 +5,28 @@ The standard library's two classes are thin: everything they do goes to an objec
 
 from __future__ import annotations
 
-import errno
-import socket
 import ssl as std
 import threading
 import weakref
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from ..connection import ClientConnection, ServerConnection
 from ..crypto.cipher_suites import SUITES
 from ..errors import Misuse, TLSError, TruncatedStream
 from ..events import DataReceived, EarlyDataReceived, Event, PeerClosed, TicketReceived
 from ..sessions import Session
+from ..wire.codepoints import AlertDescription
 from .certificates import describe_certificate
 from .ciphers import openssl_name
-from .errors import raise_as_ssl, want_read, want_write
+from .errors import as_ssl, raise_as_ssl
+from .transports import Transport
 
 if TYPE_CHECKING:
     from .context import SSLContext
 
-__all__ = ["BioTransport", "Channel", "SocketTransport", "Transport"]
+__all__ = ["Channel"]
 
 _VERSIONS = {0x0303: "TLSv1.2", 0x0304: "TLSv1.3"}
-
-
-class Transport(Protocol):
-    """Where ciphertext comes from and goes."""
-
-    def receive(self) -> bytes:
-        """Some bytes, ``b""`` at the end. Raises ``SSLWantReadError`` where there are none now."""
-
-    def send(self, data: bytes) -> None:
-        """Take bytes. Raises ``SSLWantWriteError`` where not all of them could go; the rest is kept."""
-
-    def flush(self) -> None:
-        """Send what was kept. Raises ``SSLWantWriteError`` where some of it still can't go."""
-
-
-class BioTransport:
-    """Two ``MemoryBIO``s, as asyncio, uvloop and anyio drive them."""
-
-    def __init__(self, incoming: std.MemoryBIO, outgoing: std.MemoryBIO) -> None:
-        self._incoming, self._outgoing = incoming, outgoing
-
-    def receive(self) -> bytes:
-        """All that has come."""
-        data = self._incoming.read()
-        if not data and not self._incoming.eof:
-            raise want_read()
-        return data
-
-    def send(self, data: bytes) -> None:
-        """A ``MemoryBIO`` takes everything."""
-        self._outgoing.write(data)
-
-    def flush(self) -> None:
-        """Nothing is ever kept."""
-
-
-class SocketTransport:
-    """A socket. It never reads beyond a record: whoever waits with ``select`` would never hear of what was read ahead."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._socket = weakref.ref(sock)  # it is the SSLSocket that stands before this
-        self._header = b""
-        self._missing = 5
-        self._kept = b""
-
-    @property
-    def sock(self) -> socket.socket:
-        """The socket itself."""
-        sock = self._socket()
-        if sock is None:
-            raise OSError(errno.EBADF, "the socket is gone")
-        return sock
-
-    def receive(self) -> bytes:
-        """What is left of the record that is under way, or a part of that."""
-        try:
-            data = socket.socket.recv(self.sock, self._missing)
-        except BlockingIOError:
-            raise want_read() from None
-        except TimeoutError:
-            raise TimeoutError("The read operation timed out") from None
-        self._missing -= len(data)
-        if len(self._header) < 5:
-            self._header += data
-            if len(self._header) == 5:
-                self._missing = int.from_bytes(self._header[3:], "big")
-        if self._missing == 0:
-            self._header, self._missing = b"", 5
-        return data
-
-    def send(self, data: bytes) -> None:
-        """All of it, as far as the socket's timeout allows."""
-        self._kept += data
-        self.flush()
-
-    def flush(self) -> None:
-        """Send what was kept."""
-        view = memoryview(self._kept)
-        sent = 0
-        sock = self.sock
-        try:
-            while sent < len(view):
-                sent += socket.socket.send(sock, view[sent:])
-        except BlockingIOError:
-            raise want_write() from None
-        except TimeoutError:
-            raise TimeoutError("The write operation timed out") from None
-        finally:
-            self._kept = bytes(view[sent:])
 
 
 class Channel:
@@ -144,6 +55,7 @@ class Channel:
         self._inbox: list[bytes] = []
         self._accepted = 0
         self._ended = False
+        self._admitted = False
         self._received: Session | None = None
         self._offered = session
         self._connection: ClientConnection | ServerConnection | None = None
@@ -184,6 +96,8 @@ class Channel:
             with self._reading:
                 if not self._inbox and not self._ended:
                     self._pull()
+        if not self._admitted:
+            self._admit()
         data = self._take(length)
         if buffer is None:
             return data
@@ -199,6 +113,8 @@ class Channel:
         """
         if not self.connection.handshake_complete:
             self.do_handshake()
+        if not self._admitted:
+            self._admit()
         with self._sending:
             self._transport.flush()
             if self._accepted:
@@ -226,6 +142,26 @@ class Channel:
     def pending(self) -> int:
         """Bytes that can be read without waiting."""
         return sum(map(len, self._inbox))
+
+    def _admit(self) -> None:
+        """Nothing of a refused client's gets to whoever has not asked whether it is one (``refuse_clients_by``)."""
+        refusal = None if self._facts is None else self._facts.refusal
+        if refusal is not None:
+            with self._engine:
+                self.connection.abort(refusal.alert or AlertDescription.access_denied)
+            self._push()
+            raise_as_ssl(refusal)
+        self._admitted = self._facts is not None
+
+    def client_refusal(self) -> Any:
+        """On a server, why the client is refused, None where it is not; whoever has asked may exchange data with it.
+
+        Raises ``ValueError`` before the handshake is done.
+        """
+        if self._facts is None:
+            raise ValueError("handshake not done yet")
+        self._admitted = True
+        return None if self._facts.refusal is None else as_ssl(self._facts.refusal)
 
     def _take(self, length: int) -> bytes:
         with self._engine:
@@ -316,11 +252,14 @@ class Channel:
         return self._facts is not None and self._facts.resumed
 
     def getpeercert(self, binary_form: bool = False) -> Any:
-        """The peer's certificate, DER or as ``ssl`` describes one; None without one, empty where it was not verified."""
+        """The peer's certificate, DER or as ``ssl`` describes one; None without one, empty where it was not verified.
+
+        Of a client that is refused (``refuse_clients_by``) there is no DER either; ``get_unverified_chain`` has what came.
+        """
         if self._facts is None:
             raise ValueError("handshake not done yet")
         chain = self._facts.peer_chain
-        if not chain:
+        if not chain or (binary_form and self._facts.refusal is not None):
             return None
         if binary_form:
             return chain[0]

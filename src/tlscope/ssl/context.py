@@ -21,10 +21,12 @@ from ..sessions import MemorySessionCache, Session
 from ..trust.anchors import TrustAnchors
 from ..trust.identity import Identity
 from ..wire.codepoints import CipherSuite, NamedGroup, ProtocolVersion
-from .certificates import describe_certificate
-from .channel import BioTransport, Channel, SocketTransport
+from .certificates import describe_certificate, split_der
+from .channel import Channel
 from .ciphers import describe_suite, group_named
 from .errors import as_ssl
+from .refusal import Refusal, Refusing
+from .transports import BioTransport, SocketTransport
 
 if TYPE_CHECKING:
     from ..trace import Sink
@@ -41,7 +43,7 @@ _VERSIONS = {
 }
 
 
-class SSLContext(std.SSLContext):
+class SSLContext(Refusing, std.SSLContext):
     """In place of ``ssl.SSLContext``."""
 
     def __new__(cls, protocol: int | None = None, *args: Any, **kwargs: Any) -> SSLContext:
@@ -101,7 +103,9 @@ class SSLContext(std.SSLContext):
             self._trust(lambda: TrustAnchors.from_directory(os.fsdecode(capath)))
         if cadata is not None:
             pem = isinstance(cadata, str)
-            self._trust(lambda: TrustAnchors.from_pem(cadata) if pem else TrustAnchors.from_der(_split(bytes(cadata))))
+            self._trust(
+                lambda: TrustAnchors.from_pem(cadata) if pem else TrustAnchors.from_der(split_der(bytes(cadata)))
+            )
         self._reload.append((self.load_verify_locations, (cafile, capath, cadata)))
 
     def load_default_certs(self, purpose: Any = std.Purpose.SERVER_AUTH) -> None:
@@ -358,6 +362,7 @@ class SSLContext(std.SSLContext):
                 **common,
                 identities=tuple(self._identities),
                 client_auth=auth,
+                report_refused_clients=self.refuse_clients_by is not Refusal.ALERT,
                 tickets_per_handshake=0 if self.options & std.Options.OP_NO_TICKET else self._tickets(),
             )
         if self._sni_callback is None:
@@ -380,17 +385,6 @@ class SSLContext(std.SSLContext):
 
 def _hostname(name: Any) -> str | None:
     return name.decode("ascii") if isinstance(name, bytes) else name
-
-
-def _split(data: bytes) -> list[bytes]:
-    """DER certificates that stand one behind the other."""
-    found = []
-    while data:
-        octets = data[1] & 0x7F if len(data) > 1 and data[1] & 0x80 else 0
-        end = 2 + octets + (int.from_bytes(data[2 : 2 + octets], "big") if octets else data[1] if len(data) > 1 else 0)
-        found.append(data[:end])
-        data = data[end:]
-    return found
 
 
 def _as_ssl(action: Callable[[], Any]) -> Any:

@@ -9,6 +9,7 @@ from .channel import Channel
 
 if TYPE_CHECKING:
     from ..connection import ClientConnection, ServerConnection
+    from ..errors import TLSError
 
 __all__ = ["SSLObject", "SSLSocket"]
 
@@ -28,6 +29,17 @@ class _Window:
         """The connection's trace, where the context has one made (``SSLContext.trace_with``)."""
         connection = self.connection
         return None if connection is None else connection.trace
+
+    def client_refusal(self) -> TLSError | None:
+        """On a server, why the client is refused, None where it is not.
+
+        With ``refuse_clients_by`` set, data flows only after this was asked, and whoever asks has to heed the answer.
+        Raises ``ValueError`` before the handshake is done.
+        """
+        if self._sslobj is None:
+            raise ValueError("the connection is closed")
+        refusal: TLSError | None = cast(Channel, self._sslobj).client_refusal()
+        return refusal
 
     def get_verified_chain(self) -> list[bytes]:
         """The chain that was believed, DER, from the peer's certificate to the trust anchor."""
