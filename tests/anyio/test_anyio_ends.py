@@ -114,7 +114,7 @@ class TestRefusals:
         with caplog.at_level(logging.INFO, "tlscope.io"):
             run(backend, main)
         assert len(caplog.messages) == 1
-        assert "the peer refused the connection with the alert unknown_ca" in caplog.messages[0]
+        assert "the client refused our certificate" in caplog.messages[0]
         run(backend, lambda: main(on_error=lambda error, peer: told.append((error, peer))))
         ((error, peer),) = told
         assert isinstance(error, AlertReceived)
@@ -266,7 +266,7 @@ class TestCuts:
         async def main() -> None:
             ours, theirs = await tcp_pair()
             await theirs.aclose()
-            with pytest.raises(TruncatedStream, match="in the middle of the handshake") as caught:
+            with pytest.raises(TruncatedStream, match="closed the connection after the ClientHello") as caught:
                 await TLSStream.wrap(ours, client_settings(), server_name=SERVER_NAME, standard_compatible=False)
             assert isinstance(caught.value, anyio.BrokenResourceError)
 

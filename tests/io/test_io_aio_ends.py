@@ -10,7 +10,7 @@ from aio_loopback import BIG, Reader, Writer, dial, echo, hang_up, run, serving
 from certificates import SERVER_NAME
 from loopback import Task, client_settings, reset, server_settings, tcp_pair
 
-from tlscope import TLSStream, TruncatedStream, aio
+from tlscope import Misuse, TLSStream, TruncatedStream, aio
 
 
 class TestEnds:
@@ -148,10 +148,34 @@ class TestEnds:
                 writer.write(b"dropped")
                 assert writer.is_closing()
                 await writer.wait_closed()
-                assert await reader.read() == b""
+                with pytest.raises(Misuse, match="closed while it was read"):
+                    await reader.read()
+                with pytest.raises(Misuse):
+                    await writer.drain()
                 while not errors:
                     await asyncio.sleep(0.005)
                 assert isinstance(errors[0], TruncatedStream)
+
+        run(main())
+
+    def test_who_reads_while_another_task_closes_does_not_take_that_for_the_end(self) -> None:
+        async def stubborn(reader: Reader, writer: Writer) -> None:
+            writer.write(await reader.readexactly(10))
+            await asyncio.sleep(60)
+
+        async def main() -> None:
+            async with serving(stubborn) as port:
+                reader, writer = await dial(port)
+                writer.write(b"half of it")
+                reading = asyncio.create_task(reader.read())
+                await asyncio.sleep(0.05)
+                writer.close()
+                with pytest.raises(Misuse, match="closed while it was read"):
+                    await reading
+                writer.write(b"lost")
+                with pytest.raises(Misuse, match="closed"):
+                    await writer.drain()
+                await writer.wait_closed()
 
         run(main())
 

@@ -81,7 +81,8 @@ class TLSProtocol(asyncio.Protocol):
         self._decide = decide
         self._deciding: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._error: Exception | None = None
+        self.failure: Exception | None = None
+        """What the connection failed with."""
         self._requests: deque[asyncio.Future[VerifiedPeer | None]] = deque()
         self._write_paused = False
         self._discarded = 0
@@ -139,16 +140,16 @@ class TLSProtocol(asyncio.Protocol):
                 self.connection.receive_eof()
             except TLSError as error:
                 error.__cause__ = problem
-                self._error = error
+                self.failure = error
             else:
-                self._error = problem
+                self.failure = problem
         self.closing = True
         self._stop_waiting()
-        self._tell(self._error)
+        self._tell(self.failure)
         self._end_requests()
         application, self.application = self.application, None
         if application is not None:
-            application.connection_lost(self._error)
+            application.connection_lost(self.failure)
 
     # What the transport above asks for
 
@@ -231,7 +232,7 @@ class TLSProtocol(asyncio.Protocol):
     def _fail(self, error: Exception) -> None:
         """The connection has failed; where an alert went out, see that it arrives before the transport is closed."""
         self.closing = True
-        self._error = error
+        self.failure = error
         self._end_requests()
         if isinstance(error, TLSError) and error.alert is None:
             self._stop_waiting()
@@ -259,7 +260,7 @@ class TLSProtocol(asyncio.Protocol):
             self._timer = self._loop.call_later(LINGER, self._linger_over, last)
 
     def _handshake_time_over(self) -> None:
-        self._error = self.connection.receive_timeout(self.awaited(self._handshake_timeout), self._handshake_timeout)
+        self.failure = self.connection.receive_timeout(self.awaited(self._handshake_timeout), self._handshake_timeout)
         self.abort()
 
     def awaited(self, seconds: float | None) -> str:
@@ -304,7 +305,7 @@ class TLSProtocol(asyncio.Protocol):
         self._timer = self._deciding = None
 
     def _end_requests(self) -> None:
-        error = self._error or TLSError(
+        error = self.failure or TLSError(
             "the connection ended before the client answered the request for its certificate", code="no-answer"
         )
         while self._requests:

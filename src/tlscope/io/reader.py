@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any, NoReturn
 
+from ..errors import Misuse
+
 __all__ = ["TLSStreamProtocol", "TLSStreamReader"]
 
 
@@ -12,7 +14,8 @@ class TLSStreamReader(asyncio.StreamReader):
     """asyncio's reader, which hands out all that arrived before the connection failed, and then raises why it did.
 
     A clean end, with close_notify, is an ordinary end of file. Anything else can't be taken for one: ``read()`` and
-    ``readexactly()`` raise ``TruncatedStream`` or what else happened where asyncio would give a part.
+    ``readexactly()`` raise ``TruncatedStream`` or what else happened where asyncio would give a part. So does a connection
+    that this side closes while it reads: ``Misuse``, since nobody knows what the peer would still have sent.
     """
 
     _failure: Exception | None = None
@@ -54,18 +57,30 @@ class TLSStreamReader(asyncio.StreamReader):
 
 
 class TLSStreamProtocol(asyncio.StreamReaderProtocol):
-    """asyncio's, but ``drain`` says why the connection is gone, and a cancelled ``wait_closed`` can be called again."""
+    """asyncio's, but it says why the connection is gone, and a cancelled ``wait_closed`` can be called again."""
 
     def __init__(self, reader: TLSStreamReader, client_connected_cb: Any = None) -> None:
         super().__init__(reader, client_connected_cb, asyncio.get_running_loop())
         self._failure: Exception | None = None
+        self._peer_ended = False
+
+    def eof_received(self) -> bool | None:
+        """Take note that the peer has ended."""
+        self._peer_ended = True
+        return super().eof_received()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell whoever reads or writes."""
         self._failure = exc
+        reader: Any = self._stream_reader  # type: ignore[attr-defined]
+        if exc is None and not self._peer_ended and reader is not None:
+            reader.set_exception(Misuse("the connection was closed while it was read", code="closed"))
         super().connection_lost(exc)
 
     async def _drain_helper(self) -> None:
+        transport: Any = self._transport  # type: ignore[attr-defined]
+        if transport is not None and transport.dropped:
+            raise transport.failure or Misuse("nothing more can be sent: the connection was closed", code="closed")
         try:
             await super()._drain_helper()  # type: ignore[misc]
         except ConnectionResetError as lost:

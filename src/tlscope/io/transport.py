@@ -22,6 +22,13 @@ class TLSTransport(asyncio.Transport):
     def __init__(self, protocol: TLSProtocol) -> None:
         super().__init__()
         self._tls = protocol
+        self.dropped = False
+        """Whether something was written when the connection was closed already."""
+
+    @property
+    def failure(self) -> Exception | None:
+        """What the connection failed with."""
+        return self._tls.failure
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """``tlscope`` is the connection, ``early_data`` what a client sent before the handshake, all else is from below."""
@@ -30,8 +37,9 @@ class TLSTransport(asyncio.Transport):
         return self._tls.connection if name == "tlscope" else self._tls.raw.get_extra_info(name, default)
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Send data. Raises ``RuntimeError`` after ``write_eof``; once the transport closes, data is dropped."""
+        """Send data. Raises ``RuntimeError`` after ``write_eof``. Once it closes, data is dropped, and ``drain`` says so."""
         if self._tls.closing:
+            self.dropped = True
             return
         if self._tls.connection.closed_by_us:
             raise RuntimeError("nothing can be written after write_eof()")
