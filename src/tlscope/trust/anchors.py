@@ -107,6 +107,11 @@ class TrustAnchors:
             )
         return cls._named(loaded, f"the system's trust store, {' and '.join(used)}")
 
+    @classmethod
+    def nobody(cls) -> TrustAnchors:
+        """Trust no one: every chain is refused."""
+        return cls((), "an empty trust store")
+
     @cached_property
     def subjects(self) -> tuple[bytes, ...]:
         """The subjects' DER Names, as certificate_authorities carries them (RFC 8446 section 4.2.4)."""

@@ -19,6 +19,7 @@ __all__ = [
     "read_serial",
     "read_tbs_certificate",
     "sequence",
+    "sequences",
 ]
 
 _INTEGER = 0x02
@@ -57,6 +58,18 @@ def _header(data: bytes, at: int) -> tuple[int, int, int]:
     if end > len(data):
         raise DERError("the data ends before its stated length")
     return tag, start, end
+
+
+def sequences(data: bytes) -> list[bytes]:
+    """The SEQUENCEs that stand one behind the other, headers included. Raises ``DERError`` where something else does."""
+    found = []
+    while data:
+        tag, _, end = _header(data, 0)
+        if tag != _SEQUENCE:
+            raise DERError("not a SEQUENCE")
+        found.append(data[:end])
+        data = data[end:]
+    return found
 
 
 def _inside(data: bytes) -> Iterator[tuple[int, int, int, int]]:

@@ -33,6 +33,8 @@ def broken_form(case: Case, path: Path) -> NotRFC5280 | None:
     """The first rule of form that a certificate of the path breaks, from the leaf up; None where none known is."""
     for height, certificate in enumerate(path):
         for breach in _breaches(certificate, is_issuer=height > 0, is_anchor=height == len(path) - 1):
+            if breach.strict and not case.policy.strict:
+                continue
             section = f"RFC 5280 section {breach.section}"
             return NotRFC5280(**case.about(certificate), rule=breach.rule, section=section, strict=breach.strict)
     return None
@@ -42,7 +44,7 @@ def hopeless_form(case: Case) -> NotRFC5280 | None:
     """What is wrong with the form of the leaf that makes every other question idle."""
     leaf = case.certificates[0]
     breach = next(_basics(leaf), None)
-    if breach is None:
+    if breach is None or (breach.strict and not case.policy.strict):
         return None
     section = f"RFC 5280 section {breach.section}"
     return NotRFC5280(**case.about(leaf), rule=breach.rule, section=section, strict=breach.strict)

@@ -25,6 +25,10 @@ class VerificationPolicy:
     has a list among ``crls``; ``leaf``, the leaf too; ``chain``, every certificate but the anchor. ``require_staple``:
     a server must staple an OCSP response, even where its certificate doesn't promise one.
 
+    ``strict``: refuse a certificate for a rule of form of RFC 5280 that OpenSSL holds only with ``X509_V_FLAG_X509_STRICT``,
+    such as a CA's basicConstraints that is not critical. Old private CAs break some; without it, what gives a certificate
+    its meaning (signatures, dates, cA, keyCertSign, path lengths, names, purposes) is still held.
+
     ``remember``: how many accepted chains a verifier keeps, so that a peer that comes again costs no signature check
     until one of its certificates expires.
     """
@@ -36,6 +40,7 @@ class VerificationPolicy:
     crls: tuple[RevocationList, ...] = ()
     crl_check: CrlCheck = "listed"
     require_staple: bool = False
+    strict: bool = True
     remember: int = 64
 
     def __post_init__(self) -> None:

@@ -16,13 +16,13 @@ from typing import Any, Literal, NoReturn
 
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
-from cryptography.x509.verification import Criticality, ExtensionPolicy, Policy, PolicyBuilder, VerificationError
+from cryptography.x509.verification import PolicyBuilder, VerificationError
 
 from ..errors import CertificateRejected
 from .anchors import TrustAnchors
 from .der import read_serial
 from .diagnose import diagnose, signed_paths
-from .forms import broken_authority_key
+from .extension_rules import ca_policy, ee_policy
 from .identity import RSASSA_PSS
 from .memory import Memory
 from .names import PeerNames, ServerName, parse_server_name
@@ -104,7 +104,8 @@ class Verifier:
         self.purpose: Purpose = purpose
         self.policy = policy if policy is not None else VerificationPolicy()
         self._clock = clock
-        self._builder = _Builder(anchors, purpose, self.policy.max_depth)
+        # The path builder takes no empty store.
+        self._builder = _Builder(anchors, purpose, self.policy) if len(anchors) else None
         self._memory: Memory[_Accepted] = Memory(self.policy.remember)
         self._lists = RevocationLists(self.policy.crls, self.policy.crl_check)
         self._staples = Staples(self.policy.remember)
@@ -173,7 +174,9 @@ class Verifier:
             key_usage=key_usage,
         )
         path = [certificates[0]] if chain[0] in self.anchors else self._build(certificates, name, case)
-        reason = path_fault(case, path) if len(path) == 1 else leaf_fault(case, path)
+        # Without strict the builder leaves more of the rules to be looked at here.
+        judged = path_fault if len(path) == 1 or not self.policy.strict else leaf_fault
+        reason = judged(case, path)
         if reason is not None:
             self._reject(reason, chain)
         ders = dict(zip(certificates, chain, strict=True))
@@ -195,6 +198,8 @@ class Verifier:
     def _build(
         self, certificates: list[x509.Certificate], name: ServerName | None, case: Case
     ) -> list[x509.Certificate]:
+        if self._builder is None:
+            self._reject(diagnose(case, "nobody is trusted"), case.chain)
         try:
             return self._builder.build(certificates, name, case.now)
         except _REFUSALS as error:
@@ -213,7 +218,7 @@ class Verifier:
             try:
                 copies = stand_ins(path)
                 anchor = TrustAnchors.from_certificates(copies[-1:])
-                _Builder(anchor, self.purpose, self.policy.max_depth).build(copies[:-1], case.name, case.now)
+                _Builder(anchor, self.purpose, self.policy).build(copies[:-1], case.name, case.now)
             except _REFUSALS as error:
                 refusal = str(error)
             else:
@@ -254,12 +259,16 @@ class Verifier:
 class _Builder:
     """The library's path builder for one purpose, with what is asked of certificates beyond its own rules."""
 
-    def __init__(self, anchors: TrustAnchors, purpose: Purpose, max_depth: int) -> None:
-        base = PolicyBuilder().store(anchors.store).max_chain_depth(max_depth)
+    def __init__(self, anchors: TrustAnchors, purpose: Purpose, policy: VerificationPolicy) -> None:
+        base = PolicyBuilder().store(anchors.store).max_chain_depth(policy.max_depth)
         self._purpose = purpose
-        self._named = base.extension_policies(ca_policy=_ca_policy(anchors), ee_policy=_ee_policy())
-        needed = _PURPOSES[purpose]
-        self._unnamed = base.extension_policies(ca_policy=_ca_policy(anchors, needed), ee_policy=_ee_policy(needed))
+        needed, strict = _PURPOSES[purpose], policy.strict
+        self._named = base.extension_policies(
+            ca_policy=ca_policy(anchors, strict=strict), ee_policy=ee_policy(strict=strict)
+        )
+        self._unnamed = base.extension_policies(
+            ca_policy=ca_policy(anchors, needed, strict=strict), ee_policy=ee_policy(needed, strict=strict)
+        )
 
     def build(
         self, certificates: Sequence[x509.Certificate], name: ServerName | None, now: datetime
@@ -277,42 +286,3 @@ def _moment(now: datetime | float) -> datetime:
             return now
         return now.replace(tzinfo=UTC) if now.tzinfo is None else now.astimezone(UTC)
     return datetime.fromtimestamp(now, UTC)
-
-
-def _ca_policy(anchors: TrustAnchors, purpose: x509.ObjectIdentifier | None = None) -> ExtensionPolicy:
-    """The library's rules for CA certificates and what OpenSSL's strict mode adds to them.
-
-    ``purpose`` is demanded of an extendedKeyUsage where the library's own rule is not in force.
-    """
-
-    def check_authority_key(
-        _: Policy, certificate: x509.Certificate, identifier: x509.AuthorityKeyIdentifier | None
-    ) -> None:
-        if broken_authority_key(certificate, identifier, is_anchor=certificate in anchors):
-            raise ValueError("authorityKeyIdentifier")
-
-    policy = (
-        ExtensionPolicy.webpki_defaults_ca()
-        .require_present(x509.SubjectKeyIdentifier, Criticality.NON_CRITICAL, None)
-        .may_be_present(x509.AuthorityKeyIdentifier, Criticality.NON_CRITICAL, check_authority_key)
-        # Certificate policies are not processed, so a CA that constrains them asks for what it can't get.
-        .require_not_present(x509.PolicyConstraints)
-    )
-    if purpose is None:
-        return policy
-
-    def check_usage(_: Policy, __: x509.Certificate, usage: x509.ExtendedKeyUsage | None) -> None:
-        if usage is not None and purpose not in usage and ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE not in usage:
-            raise ValueError("required EKU not found")
-
-    return policy.may_be_present(x509.ExtendedKeyUsage, Criticality.AGNOSTIC, check_usage)
-
-
-def _ee_policy(purpose: x509.ObjectIdentifier | None = None) -> ExtensionPolicy:
-    """The library's rules for leaves; where no name is looked for, a subjectAltName is not needed either."""
-    policy = ExtensionPolicy.webpki_defaults_ee()
-    if purpose is None:
-        return policy
-    return policy.may_be_present(x509.SubjectAlternativeName, Criticality.AGNOSTIC, None).may_be_present(
-        x509.ExtendedKeyUsage, Criticality.NON_CRITICAL, None
-    )
