@@ -232,10 +232,6 @@ class _Config:
                 )
         if self.min_version > self.max_version:
             raise ConfigError(f"min_version {self.min_version} is above max_version {self.max_version}")
-        if not self._may_speak(self.max_version):
-            raise ConfigError(
-                f"trusted_raw_keys without trust, and require_external_psk, need TLS 1.3; max_version is {self.max_version}"
-            )
         if not self.versions:
             raise ConfigError(
                 f"cipher_suites names none of the versions {self.min_version} to {self.max_version}", code="no-suites"
@@ -260,12 +256,6 @@ class _Config:
         return replace(self, **changes)
 
     @cached_property
-    def all_identities(self) -> tuple[Identity, ...]:
-        """Whatever this side may show: certificates, and the raw key."""
-        identities: Sequence[Identity] = getattr(self, "identities", ())
-        return (*identities, self.raw_key) if self.raw_key is not None else tuple(identities)
-
-    @cached_property
     def versions(self) -> tuple[ProtocolVersion, ...]:
         """The versions allowed, best first; a version for which no cipher suite is configured is not."""
         suites = {ProtocolVersion.TLS1_3: self.suites_13, ProtocolVersion.TLS1_2: self.suites_12}
@@ -276,12 +266,7 @@ class _Config:
         )
 
     def _may_speak(self, version: ProtocolVersion) -> bool:
-        raise NotImplementedError
-
-    @property
-    def believes_raw_keys_alone(self) -> bool:
-        """Whether raw keys are all that this side can judge, and certificates are not."""
-        return bool(self.trusted_raw_keys) and self.trust is None
+        return True
 
     @cached_property
     def signature_schemes_13(self) -> tuple[SignatureScheme, ...]:
@@ -387,13 +372,7 @@ class ClientConfig(_Config):
         return super().replace(**changes)
 
     def _may_speak(self, version: ProtocolVersion) -> bool:
-        # TLS 1.2 has certificates alone to say who the server is.
-        return version is ProtocolVersion.TLS1_3 or not (self.require_external_psk or self.believes_raw_keys_alone)
-
-    @property
-    def believes_raw_keys_alone(self) -> bool:
-        """Whether raw keys are all that this side can judge, and certificates are not."""
-        return bool(self.trusted_raw_keys) and (self.trust is None or self.insecure_skip_verification)
+        return version is ProtocolVersion.TLS1_3 or not self.require_external_psk
 
     @cached_property
     def hello_cipher_suites(self) -> tuple[CipherSuite, ...]:
@@ -457,7 +436,9 @@ class ClientConfig(_Config):
     @cached_property
     def verifier(self) -> Verifier | None:
         """What judges the server's certificate; None where nothing does."""
-        if self.insecure_skip_verification or self.require_external_psk or self.believes_raw_keys_alone:
+        if self.insecure_skip_verification or self.require_external_psk:
+            return None
+        if self.trust is None and self.trusted_raw_keys:
             return None
         anchors = self.trust if self.trust is not None else TrustAnchors.system()
         return Verifier(anchors, "server", self.verification, self.clock)
@@ -500,6 +481,9 @@ class ServerConfig(_Config):
     """Choose the cipher suite by the client's preference instead of the server's."""
     grease: bool = False
     """Put reserved values into CertificateRequest and NewSessionTicket that no client may mind (RFC 8701 section 4.1)."""
+    find_external_psk: Callable[[bytes], ExternalPsk | None] | None = field(default=None, repr=False)
+    """Looks up a PSK by the identity that a client offers, beside ``external_psks``; None from it: there is none such. It is
+    asked for tickets too, which look like identities, and may be asked twice in a handshake."""
     choose_identity: Callable[[Any], Identity | None] | None = field(default=None, repr=False)
     """Chooses the identity for a ``ChooseServerIdentity``; None from it leaves the choice to tlscope."""
 
@@ -511,18 +495,13 @@ class ServerConfig(_Config):
         except ValueError:
             modes = ", ".join(ClientAuth)
             raise ConfigError(f"client_auth is {self.client_auth!r}; there are {modes}") from None
-        if not (self.shows_certificates or self.external_psks):
+        if not (self.shows_certificates or self.external_psks or self.find_external_psk):
             raise ConfigError("a server needs at least one identity, a certificate and its key")
         if self.asks_for_certificate and self.trust is None and not self.trusted_raw_keys:
             raise ConfigError(
                 "client_auth asks for client certificates and trust does not say which CAs issue them",
                 code="no-client-trust",
             )
-
-    def _may_speak(self, version: ProtocolVersion) -> bool:
-        # In TLS 1.2 clients have certificates alone to show; the mode is still as it was given.
-        asks = self.client_auth != ClientAuth.NONE
-        return version is ProtocolVersion.TLS1_3 or not (asks and self.believes_raw_keys_alone)
 
     @property
     def shows_certificates(self) -> bool:

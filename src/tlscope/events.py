@@ -53,6 +53,10 @@ class ConnectionFacts:
     resumed: bool = False
     signed_certificate_timestamps: tuple[bytes, ...] = field(default=(), repr=False)
     """The SCTs that the server handed out for its certificate, as they came (RFC 6962)."""
+    ocsp_response: bytes | None = field(default=None, repr=False)
+    """The OCSP response that the server stapled (DER, RFC 6066 section 8); where it was verified, it was judged."""
+    shared_cipher_suites: tuple[CipherSuite, ...] = field(default=(), repr=False)
+    """On a server, the suites that both sides had, in its own order."""
     external_psk: bytes | None = None
     """The identity of the external PSK that took the place of certificates, in this handshake or when the session began."""
     early_data: str = ""

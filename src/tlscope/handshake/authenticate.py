@@ -13,7 +13,6 @@ from ..errors import CertificateRejected, Incompatible, PeerViolation, Step, TLS
 from ..trust.distinguished_name import describe_name
 from ..trust.peer_key import PeerKey, UnreadableCertificate, WrongKeyUsage
 from ..wire import extensions as x
-from ..wire.codepoints import CertificateType
 from ..wire.extensions import Extensions
 from ..wire.handshake import Certificate, CertificateEntry, CertificateRequest, CertificateVerify
 from . import negotiate
@@ -186,10 +185,7 @@ def judge(
     if len(chain) > limit:
         raise PeerViolation(violations.CHAIN_TOO_LONG, count=len(chain), limit=limit, setting="Limits.max_certificates")
     if peer_shows_raw_key(hs):
-        return (yield from judge_raw_key(hs, chain, resumed=resumed))
-    if hs.config.believes_raw_keys_alone:
-        # Nothing here could judge a certificate, and none was asked for: what can't be judged is not believed.
-        raise PeerViolation(violations.UNOFFERED_CERTIFICATE_TYPE, received=CertificateType.X509)
+        return judge_raw_key(hs, chain)
     name = hs.server_name if hs.role == "client" and hs.config.check_server_name else None
 
     def verify() -> VerifiedPeer | None:
@@ -223,7 +219,7 @@ def judge(
         report_refusal(hs, refusal)
         return Peer(chain, None, key, refusal=refusal)
     _trace_verdict(hs, verifier, whose, name, verified, chain)
-    return Peer(chain, verified, key)
+    return Peer(chain, verified, key, staple=ocsp_response)
 
 
 def judge_empty_list(hs: Handshake, config: ServerConfig, violation: Violation) -> TLSError | None:

@@ -118,6 +118,7 @@ def client_handshake_12(hs: Handshake, config: ClientConfig, offer: Offer, hello
         identity_refusal=refusal,
         client_certificate_requested=request is not None,
         signed_certificate_timestamps=agreed.timestamps,
+        ocsp_response=peer.staple,
     )
     keep_session(hs, config, facts, master, agreed, ticket)
     return Established(facts, master, binds=agreed.extended, tls_unique=first_finished)

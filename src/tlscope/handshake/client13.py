@@ -38,8 +38,7 @@ from ..wire.handshake import (
 )
 from . import authenticate, negotiate
 from .certificate_compression import compress, decompress
-from .certificate_types import peer_shows_raw_key, read_types, types_of
-from .early_data import early_data_status, settle_early_data
+from .certificate_types import X509_CERTIFICATES, read_types
 from .established import Established
 from .flow import Flow
 from .hello import (
@@ -86,7 +85,7 @@ def client_handshake_13(hs: Handshake, config: ClientConfig, offer: Offer, hello
         hs.write_with_secret(client_traffic, "handshake")
 
     if psk is None:
-        read_types(hs, offer.hello.extensions, encrypted.extensions)
+        read_types(hs, encrypted.extensions)
         server = yield from hear_server_certificate(hs, config, offer)
     else:
         server = yield from resume_with(hs, config, psk)
@@ -126,6 +125,7 @@ def client_handshake_13(hs: Handshake, config: ClientConfig, offer: Offer, hello
             resumed=psk is not None and psk.session is not None,
             external_psk=None if psk is None else psk.external_identity,
             signed_certificate_timestamps=server.timestamps,
+            ocsp_response=None if server.peer is None else server.peer.staple,
             early_data=early_data_status(hs) if offer.offers_early_data else "",
         ),
         psk,
@@ -165,12 +165,9 @@ def hear_server_certificate(hs: Handshake, config: ClientConfig, offer: Offer) -
 
 def expect_certificate(hs: Handshake) -> Flow[Certificate | CompressedCertificate]:
     """The peer's Certificate, which may come compressed where that was offered (RFC 8879 section 4)."""
-    message: Certificate | CompressedCertificate
     if hs.config.certificate_compression:
-        message = yield from hs.expect(Certificate, CompressedCertificate)
-    else:
-        message = yield from hs.expect(Certificate)
-    return message
+        return (yield from hs.expect(Certificate, CompressedCertificate))
+    return (yield from hs.expect(Certificate))
 
 
 def resume_with(hs: Handshake, config: ClientConfig, psk: Psk) -> Flow[Server]:
@@ -180,12 +177,36 @@ def resume_with(hs: Handshake, config: ClientConfig, psk: Psk) -> Flow[Server]:
         hs.note("resumption", "external PSK", "the server knows the key", rfc="RFC 8446 section 2.2")
         return Server()
     hs.note("resumption", "resumed", "the server accepted the ticket", rfc="RFC 8446 section 2.2")
-    identity = next((one for one in config.all_identities if one.fingerprint == session.identity), None)
-    hs.certificate_types = types_of(session, "client")
+    identity = next((one for one in config.identities if one.fingerprint == session.identity), None)
     if not session.peer_chain:
         return Server(identity=identity)
     peer = yield from authenticate.judge(hs, config.verifier, session.peer_chain, resumed=True)
     return Server(peer, session.peer_signature_scheme, identity=identity)
+
+
+def early_data_status(hs: Handshake) -> str:
+    """What became of the early data that was offered, for the facts."""
+    return "rejected" if hs.early_data is None else hs.early_data.status
+
+
+def settle_early_data(
+    hs: Handshake, offer: Offer, message: EncryptedExtensions, psk: Psk | None, suite: Suite, alpn: str | None
+) -> bool:
+    """Whether the server takes the early data (section 4.2.10); False where none was offered, too."""
+    if hs.early_data is None:
+        return False
+    accepted = message.extensions.get(x.EARLY_DATA) is not None
+    if accepted:
+        session = None if psk is None else psk.session
+        if session is None or psk is not offer.psks[0]:
+            raise PeerViolation(violations.UNWANTED_EARLY_DATA_ANSWER, problem="did not accept the first PSK")
+        if session.cipher_suite != suite.name or session.alpn != alpn:
+            raise PeerViolation(violations.UNWANTED_EARLY_DATA_ANSWER, problem="changed the suite or the protocol")
+    hs.early_data.settle("accepted" if accepted else "rejected")
+    if not accepted:
+        hs.events.append(EarlyDataRejected(bytes(hs.early_data.sent)))
+    hs.early_data.sent.clear()
+    return accepted
 
 
 class Shown(NamedTuple):
@@ -370,7 +391,7 @@ def settle(
         facts,
         exporter,
         resumption,
-        peer_raw_key=peer_shows_raw_key(hs),
+        resumable=hs.certificate_types == X509_CERTIFICATES,
         session_created_at=created_at,
         external_psk=None if psk is None else psk.external,
         post_handshake_auth=x.POST_HANDSHAKE_AUTH.type in offer.hello.extensions,

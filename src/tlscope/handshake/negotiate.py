@@ -70,6 +70,11 @@ def cipher_suite(
     )
 
 
+def shared(configured: Sequence[CipherSuite], offered: Sequence[CipherSuite]) -> tuple[CipherSuite, ...]:
+    """Those of one list that stand in the other too, in the first one's order."""
+    return tuple([one for one in configured if one in offered])
+
+
 def group(
     offered: Sequence[NamedGroup],
     shared: Iterable[NamedGroup],

@@ -20,12 +20,14 @@ class Peer(NamedTuple):
     """The peer as its Certificate shows it: the chain as sent, the verdict (None where none was asked for), its key.
 
     Where a refused client is reported, ``refusal`` is why, and there is no verdict.
+    ``staple`` is the OCSP response that came with it.
     """
 
     chain: tuple[bytes, ...]
     verified: VerifiedPeer | None
     key: PeerKey
     refusal: TLSError | None = None
+    staple: bytes | None = None
 
 
 class Proof(NamedTuple):

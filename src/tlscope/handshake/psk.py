@@ -22,7 +22,6 @@ from ..wire import extensions as x
 from ..wire.codepoints import AlertDescription, CipherSuite, ProtocolVersion, PskKeyExchangeMode
 from ..wire.extensions import OfferedPsks, PskIdentity
 from ..wire.handshake import ClientHello, ServerHello
-from .certificate_types import X509_CERTIFICATES, types_of
 from .flow import Flow
 from .resumption12 import decode_session, judge_again
 
@@ -168,10 +167,10 @@ def suites_of_known_psks(config: ServerConfig, hello: ClientHello) -> tuple[Ciph
     A PSK and the suite must have one hash (section 4.2.11), and a server may have nothing to show but that PSK.
     """
     offered = hello.extensions.get(x.PRE_SHARED_KEYS)
-    if offered is None or not config.external_psks:
+    if offered is None or not (config.external_psks or config.find_external_psk):
         return ()
     names = {identity.identity for identity in offered.identities[:MAX_IDENTITIES]}
-    known = [psk for external in config.external_psks for psk in Psk.of_external(external)]
+    known = [psk for name in names for external in _externals(config, name) for psk in Psk.of_external(external)]
     hashes = {psk.hash for psk in known if psk.identity in names}
     return tuple(one for one in config.suites_13 if one in hello.cipher_suites and SUITES[one].hash in hashes)
 
@@ -208,10 +207,8 @@ def _find_psk(hs: Handshake, config: ServerConfig, hello: ClientHello, suite: Su
             truncated = hs.message[: -offered.binders_length]
             if not equal(selected.psk.binder(hs.before, truncated), offered.binders[index]):
                 raise PeerViolation(violations.BAD_BINDER, index=index)
-            session = selected.psk.session
-            hs.certificate_types = X509_CERTIFICATES if session is None else types_of(session, "server")
-            if session is not None and selected.psk.external is None:
-                selected.peer = yield from judge_again(hs, config, session)
+            if selected.psk.session is not None and selected.psk.external is None:
+                selected.peer = yield from judge_again(hs, config, selected.psk.session)
         except TicketRejected as reason:
             hs.note("resumption", "declined", f"PSK {index} can't be used: {reason}", rfc=_RFC)
             continue
@@ -219,6 +216,13 @@ def _find_psk(hs: Handshake, config: ServerConfig, hello: ClientHello, suite: Su
         hs.note("resumption", f"PSK {index}", what, rfc=_RFC)
         return selected
     return None
+
+
+def _externals(config: ServerConfig, name: bytes) -> tuple[ExternalPsk, ...]:
+    """The external PSKs, one of which may go by this name on the wire."""
+    found = None if config.find_external_psk is None else config.find_external_psk(name)
+    known = tuple(config.external_psks)
+    return known if found is None else (*known, found)
 
 
 def _nothing_in_common(config: ServerConfig, hello: ClientHello) -> Incompatible:
@@ -251,14 +255,14 @@ def _shown(identity: bytes) -> str:
 
 
 def _known(hs: Handshake, config: ServerConfig, offered: PskIdentity, index: int, suite: Suite) -> Selected:
-    for external in config.external_psks:
+    for external in _externals(config, offered.identity):
         for psk in Psk.of_external(external):
             if psk.identity == offered.identity:
                 if psk.hash is not suite.hash:
                     raise TicketRejected(f"it is for {psk.hash}, and {suite.name} uses {suite.hash}")
                 return Selected(psk, index)
     session, age_is_fresh = _open_ticket(hs, config, offered, suite)
-    identity = next((one for one in config.all_identities if one.fingerprint == session.identity), None)
+    identity = next((one for one in config.identities if one.fingerprint == session.identity), None)
     begun = begun_with(config.external_psks, session)
     if identity is None and begun is None:
         raise TicketRejected("it was made with a certificate that is not shown any more, or a key that is not known")

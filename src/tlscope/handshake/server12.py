@@ -114,6 +114,7 @@ def server_handshake_12(hs: Handshake, config: ServerConfig, hello: ClientHello)
         identity=choices.identity,
         client_certificate_requested=config.client_auth is not ClientAuth.NONE,
         refusal=refusal,
+        shared_cipher_suites=negotiate.shared(config.cipher_suites, hello.cipher_suites),
     )
     if choices.ticket_promised:
         hs.send(new_ticket(config, facts, master, extended=choices.extended))
@@ -338,6 +339,7 @@ def resume(hs: Handshake, config: ServerConfig, hello: ClientHello, resumable: R
         peer_signature_scheme=session.peer_signature_scheme,
         identity=resumable.identity,
         resumed=True,
+        shared_cipher_suites=negotiate.shared(config.cipher_suites, hello.cipher_suites),
     )
     if choices.ticket_promised:
         hs.send(new_ticket(config, facts, master, session.created_at, extended=choices.extended))
