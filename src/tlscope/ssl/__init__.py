@@ -2,8 +2,8 @@
 
     import tlscope.ssl as ssl
 
-Everything else is the standard library's: constants, ``MemoryBIO``, the errors. ``inject_into_ssl`` puts tlscope under a
-program that imports ``ssl`` itself, ``extract_from_ssl`` takes it away again.
+What this does not define is the standard library's: constants, ``MemoryBIO``, the errors, which tlscope's are subclasses
+of. ``inject_into_ssl`` puts tlscope under a program that imports ``ssl`` itself, ``extract_from_ssl`` takes it away again.
 """
 
 from __future__ import annotations
@@ -13,36 +13,37 @@ from ssl import *  # noqa: F403
 from typing import Any
 
 from .context import SSLContext
+from .defaults import create_default_context, create_unverified_context, get_server_certificate
+from .flags import FLAGS
 from .inject import extract_from_ssl, inject_into_ssl
+from .sessions import SSLSession  # type: ignore[assignment]
 from .sockets import SSLObject, SSLSocket
 
-__all__ = [name for name in dir(_std) if not name.startswith("_")]
-__all__ += ["extract_from_ssl", "inject_into_ssl"]
+__all__ = [
+    "SSLContext",
+    "SSLObject",
+    "SSLSession",
+    "SSLSocket",
+    "create_default_context",
+    "extract_from_ssl",
+    "get_server_certificate",
+    "inject_into_ssl",
+]
+__all__ += [name for name in dir(_std) if not name.startswith("_") and name not in __all__]
 
 SSLContext.sslsocket_class = SSLSocket
 SSLContext.sslobject_class = SSLObject
 
+globals().update(FLAGS)
 
-def create_default_context(  # type: ignore[no-redef]
-    purpose: Any = _std.Purpose.SERVER_AUTH, *, cafile: Any = None, capath: Any = None, cadata: Any = None
-) -> SSLContext:
-    """A context with the standard library's defaults: for a client it verifies certificate and name.
-
-    Raises ``TypeError`` for a purpose that is none, ``FileNotFoundError`` and ``SSLError`` as the loading does.
-    """
-    if not isinstance(purpose, _std._ASN1Object):
-        raise TypeError(purpose)
-    client = purpose == _std.Purpose.SERVER_AUTH
-    context = SSLContext(_std.PROTOCOL_TLS_CLIENT if client else _std.PROTOCOL_TLS_SERVER)
-    if client:
-        context.verify_mode = _std.CERT_REQUIRED
-        context.check_hostname = True
-    if cafile or capath or cadata:
-        context.load_verify_locations(cafile, capath, cadata)
-    elif client:
-        context.load_default_certs()
-    return context
+_create_unverified_context = _create_stdlib_context = create_unverified_context
+_create_default_https_context = create_default_context
+del create_unverified_context
 
 
 def __getattr__(name: str) -> Any:
     return getattr(_std, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *dir(_std)})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import ssl as std
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +11,7 @@ from cryptography import x509
 from cryptography.x509.oid import AuthorityInformationAccessOID as Access
 from cryptography.x509.oid import NameOID
 
-__all__ = ["describe_certificate", "split_der"]
+__all__ = ["Certificate", "describe_certificate", "is_ca"]
 
 _NAMES = {
     NameOID.COMMON_NAME: "commonName",
@@ -29,6 +30,49 @@ _NAMES = {
     NameOID.USER_ID: "userId",
     NameOID.POSTAL_CODE: "postalCode",
 }
+
+
+class Certificate:
+    """A certificate of a chain as ``_sslobj`` hands it out: comparable, printable, with its bytes."""
+
+    PEM, DER = 1, 2
+    """What ``public_bytes`` is asked for; the standard library's ``_ssl.ENCODING_PEM`` and ``ENCODING_DER``."""
+
+    def __init__(self, der: bytes) -> None:
+        self._der = der
+
+    def public_bytes(self, format: int = PEM) -> str | bytes:
+        """PEM text, or DER. Raises ``ValueError`` for another format."""
+        if format == self.PEM:
+            return std.DER_cert_to_PEM_cert(self._der)
+        if format == self.DER:
+            return self._der
+        raise ValueError("Unsupported format")
+
+    def get_info(self) -> dict[str, Any]:
+        """The dictionary of ``getpeercert()``."""
+        return describe_certificate(self._der)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Certificate) and self._der == other._der
+
+    def __hash__(self) -> int:
+        return hash(self._der)
+
+    def __repr__(self) -> str:
+        subject = x509.load_der_x509_certificate(self._der).subject
+        names = ", ".join(part.rfc4514_string() for part in subject.rdns)
+        return f"<Certificate {names!r}>"
+
+
+def is_ca(certificate: x509.Certificate) -> bool:
+    """Whether a certificate says that it is a CA's (RFC 5280 section 4.2.1.9); one of version 1 that signed itself is."""
+    if certificate.version is x509.Version.v1:
+        return certificate.subject == certificate.issuer
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except (x509.ExtensionNotFound, ValueError):
+        return False
 
 
 def describe_certificate(der: bytes) -> dict[str, Any]:
@@ -93,14 +137,3 @@ def _general_name(name: x509.GeneralName) -> tuple[str, Any]:
     if isinstance(name, x509.RegisteredID):
         return "Registered ID", name.value.dotted_string
     return "othername", "<unsupported>"
-
-
-def split_der(data: bytes) -> list[bytes]:
-    """DER certificates that stand one behind the other."""
-    found = []
-    while data:
-        octets = data[1] & 0x7F if len(data) > 1 and data[1] & 0x80 else 0
-        end = 2 + octets + (int.from_bytes(data[2 : 2 + octets], "big") if octets else data[1] if len(data) > 1 else 0)
-        found.append(data[:end])
-        data = data[end:]
-    return found

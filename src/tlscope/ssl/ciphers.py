@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
+import ssl as std
+from collections.abc import Sequence
 from typing import Any
 
+from ..config import RSA_KEY_TRANSPORT
 from ..crypto.cipher_suites import SUITES
+from ..errors import ConfigError, Misuse
 from ..wire.codepoints import CipherSuite, NamedGroup
 
-__all__ = ["describe_suite", "group_named", "openssl_name"]
+__all__ = ["chosen_suites", "describe_suite", "group_named", "openssl_name", "suites_13_named"]
+
+_NATIVE: Any = std.SSLContext.__mro__[1]
 
 _GROUPS = {
     "prime256v1": NamedGroup.secp256r1,
@@ -29,6 +36,48 @@ def openssl_name(suite: CipherSuite) -> str:
         cipher = "CHACHA20_POLY1305"
         return f"{exchange}{cipher.replace('_', '-')}"
     return exchange + cipher.replace("_", "-")
+
+
+def chosen_suites(context: Any, cipherlist: str, present: Sequence[CipherSuite]) -> tuple[CipherSuite, ...]:
+    """What is left of OpenSSL's reading of a list of TLS 1.2's suites, behind those of TLS 1.3 among ``present``.
+
+    Raises ``ssl.SSLError`` for a list in which OpenSSL finds nothing, ``ConfigError`` where tlscope speaks nothing of it.
+    """
+    level = re.search(r"@SECLEVEL=(\d+)", cipherlist)
+    if level is not None and level[1] != "2":
+        raise Misuse(
+            f"@SECLEVEL={level[1]} has no meaning here: keys and signatures are as strong as at level 2, and for more "
+            "set VerificationPolicy(min_rsa_bits=...); leave it out",
+            code="no-meaning",
+        )
+    _NATIVE.set_ciphers(context, cipherlist)
+    named = [one["name"] for one in _NATIVE.get_ciphers(context) if one["protocol"] != "TLSv1.3"]
+    by_name = {openssl_name(suite): suite for suite in SUITES if not SUITES[suite].is_tls13}
+    outright = re.split(r"[:, ]", cipherlist)
+    older = [
+        suite
+        for name in named
+        if (suite := by_name.get(name)) is not None
+        # ALL and its like mean what is good; a key exchange without forward secrecy has to be asked for.
+        and (suite not in RSA_KEY_TRANSPORT or name in outright or "kRSA" in cipherlist)
+    ]
+    if not older and context.minimum_version < std.TLSVersion.TLSv1_3:
+        spoken = ", ".join(name for name, suite in by_name.items() if suite not in RSA_KEY_TRANSPORT)
+        raise ConfigError(f"tlscope speaks none of {cipherlist!r}; in TLS 1.2 it speaks {spoken}", code="no-suites")
+    return (*(suite for suite in present if SUITES[suite].is_tls13), *older)
+
+
+def suites_13_named(names: str, present: Sequence[CipherSuite]) -> tuple[CipherSuite, ...]:
+    """TLS 1.3's suites by name, before those of TLS 1.2 among ``present``. Raises ``ConfigError`` for an unknown one."""
+    known = {suite.name: suite for suite in SUITES if SUITES[suite].is_tls13}
+    wanted = list(dict.fromkeys(filter(None, names.split(":"))))
+    strange = [name for name in wanted if name not in known]
+    if strange or not wanted:
+        spoken = ", ".join(known)
+        raise ConfigError(
+            f"no cipher suite of TLS 1.3 is called {', '.join(strange) or repr(names)}; there are {spoken}"
+        )
+    return (*(known[name] for name in wanted), *(suite for suite in present if not SUITES[suite].is_tls13))
 
 
 def describe_suite(suite: CipherSuite) -> dict[str, Any]:

@@ -1,272 +1,195 @@
-"""``SSLContext`` over tlscope's core: the standard library's settings, and what tlscope makes of them.
+"""``SSLContext`` over tlscope's core: certificates, trust, and the connections that are made with them.
 
-It is a true subclass, so that whoever asks ``isinstance`` is content, and inherits the settings that are only kept
-(``verify_mode``, ``check_hostname``, ``options``, the versions). A setting that has no meaning here raises.
+It is a true subclass, so that whoever asks ``isinstance`` is content. What can be set is in ``settings.py``, what becomes
+of it in ``configs.py``.
 """
 
 from __future__ import annotations
 
-import os
 import ssl as std
-from collections.abc import Callable, Iterable
-from pathlib import Path
+import sys
+import threading
+from collections.abc import Callable
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ..config import DEFAULT_CIPHER_SUITES, DEFAULT_GROUPS, ClientAuth, ClientConfig, ServerConfig
 from ..connection import ClientConnection, ServerConnection
-from ..crypto.cipher_suites import SUITES
-from ..errors import ConfigError, Misuse
-from ..io.keylog import key_log_file
-from ..sessions import MemorySessionCache, Session
-from ..trust.anchors import TrustAnchors
+from ..errors import ConfigError, Misuse, TLSError
+from ..handshake.flow import ChooseServerIdentity
+from ..sessions import TicketKeys
 from ..trust.identity import Identity
-from ..wire.codepoints import CipherSuite, NamedGroup, ProtocolVersion
-from .certificates import describe_certificate, split_der
+from ..wire.codepoints import AlertDescription
+from .callbacks import Observer
+from .certificates import describe_certificate
 from .channel import Channel
-from .ciphers import describe_suite, group_named
+from .configs import client_config, server_config
 from .errors import as_ssl
-from .refusal import Refusal, Refusing
+from .passwords import checked_password
+from .sessions import ExplicitSessions
+from .settings import Settings, no_meaning
 from .transports import BioTransport, SocketTransport
+from .trusted import Trusted, as_path
 
 if TYPE_CHECKING:
     from ..trace import Sink
 
 __all__ = ["SSLContext"]
 
-# The class below the standard library's: its properties are reached through this, because the standard library reaches
-# them through the global name SSLContext, which is this module's class once ``inject_into_ssl`` was called.
-_NATIVE: Any = std.SSLContext.__mro__[1]
-_VERSIONS = {
-    std.TLSVersion.TLSv1_2: ProtocolVersion.TLS1_2,
-    std.TLSVersion.TLSv1_3: ProtocolVersion.TLS1_3,
-    std.TLSVersion.MAXIMUM_SUPPORTED: ProtocolVersion.TLS1_3,
-}
+_STATISTICS = (
+    "number",
+    "connect",
+    "connect_good",
+    "connect_renegotiate",
+    "accept",
+    "accept_good",
+    "accept_renegotiate",
+    "hits",
+    "misses",
+    "timeouts",
+    "cache_full",
+)
 
 
-class SSLContext(Refusing, std.SSLContext):
+class SSLContext(Settings):
     """In place of ``ssl.SSLContext``."""
-
-    def __new__(cls, protocol: int | None = None, *args: Any, **kwargs: Any) -> SSLContext:
-        """A context for ``PROTOCOL_TLS_CLIENT`` or ``PROTOCOL_TLS_SERVER``; the older protocols can do both."""
-        self = super().__new__(cls, protocol)
-        self._identities = []
-        self._anchors = []
-        self._alpn = ()
-        self._groups = DEFAULT_GROUPS
-        self._suites = DEFAULT_CIPHER_SUITES
-        self._trace = cls.default_trace
-        self._sni_callback = None
-        self._reload = []
-        self._built = {}
-        return self
 
     default_trace: ClassVar[Callable[[], Sink | None] | None] = None
     """What traces the connections of new contexts, where ``trace_with`` does not say otherwise."""
 
     _identities: list[Identity]
-    _anchors: list[TrustAnchors]
-    _alpn: tuple[str, ...]
-    _groups: tuple[NamedGroup, ...]
-    _suites: tuple[CipherSuite, ...]
+    _trusted: Trusted
     _trace: Callable[[], Sink | None] | None
-    _sni_callback: Any
-    _reload: list[tuple[Callable[..., None], tuple[Any, ...]]]
-    _built: dict[Any, Any]
+    _loaded: list[tuple[str, tuple[Any, ...]]]
+    _statistics: dict[str, int]
+    _counting: threading.Lock
+    sessions: ExplicitSessions
+    ticket_keys: TicketKeys
 
-    # Certificates and trust
+    def __new__(cls, protocol: int | None = None, *args: Any, **kwargs: Any) -> SSLContext:
+        """A context for ``PROTOCOL_TLS_CLIENT`` or ``PROTOCOL_TLS_SERVER``; the older protocols can do both.
+
+        ``PROTOCOL_TLSv1`` and ``PROTOCOL_TLSv1_1`` raise ``SSLError``: they are not spoken (RFC 8996).
+        """
+        if protocol in (getattr(std, "PROTOCOL_TLSv1", None), getattr(std, "PROTOCOL_TLSv1_1", None)):
+            raise no_meaning(
+                "TLS 1.0 and 1.1 are not spoken (RFC 8996); use PROTOCOL_TLS_CLIENT or PROTOCOL_TLS_SERVER"
+            )
+        self = super().__new__(cls, protocol)
+        self._begin()
+        self._identities, self._trusted, self._loaded = [], Trusted(), []
+        self._trace = cls.default_trace
+        self.sessions, self.ticket_keys = ExplicitSessions(), TicketKeys()
+        self._statistics, self._counting = dict.fromkeys(_STATISTICS, 0), threading.Lock()
+        return self
+
+    # Certificates
 
     def load_cert_chain(self, certfile: Any, keyfile: Any = None, password: Any = None) -> None:
-        """A certificate chain and its key, from files (PEM, DER, PKCS#12)."""
-        paths = [None if one is None else Path(os.fsdecode(one)) for one in (certfile, keyfile)]
-        for path in paths:
-            if path is not None and not path.exists():
-                raise FileNotFoundError(2, "No such file or directory", str(path))
-        self.load_identity(_as_ssl(lambda: Identity.from_files(paths[0] or "", paths[1], password)))
-        self._reload.append((self.load_cert_chain, (certfile, keyfile, password)))
+        """A certificate chain and its key: paths of files (PEM, DER, PKCS#12), or their contents as ``bytes``.
+
+        ``password`` is text, bytes, or what gives one when it is called. Raises ``FileNotFoundError``, and ``SSLError``
+        (``ConfigError`` too) for what can't be used.
+        """
+        if certfile is None:
+            raise TypeError("certfile should be a valid filesystem path, or the certificate's bytes")
+        secret = checked_password(password)
+        if _is_content(certfile):
+            key = keyfile if keyfile is None or _is_content(keyfile) else as_path(keyfile).read_bytes()
+            self._add(_as_ssl(lambda: Identity.from_pem(bytes(certfile), key, secret)))
+        else:
+            certificate, key_path = as_path(certfile), None if keyfile is None else as_path(keyfile)
+            self._add(_as_ssl(lambda: Identity.from_files(certificate, key_path, secret)))
+        self._loaded.append(("load_cert_chain", (certfile, keyfile, password)))
 
     def load_identity(self, identity: Identity) -> None:
-        """A certificate and its key that are in memory already, in any of ``Identity``'s ways."""
+        """A certificate and its key as one of ``Identity``'s ways has made it, with a staple or a signer elsewhere."""
+        self._add(identity)
+        self._loaded.append(("load_identity", (identity,)))
+
+    def _add(self, identity: Identity) -> None:
         # As with OpenSSL, a second certificate for the same kind of key takes the first one's place.
         self._identities = [one for one in self._identities if one.key_kind != identity.key_kind] + [identity]
         self._built.clear()
 
+    # Trust
+
     def load_verify_locations(self, cafile: Any = None, capath: Any = None, cadata: Any = None) -> None:
-        """Certificates to trust, from a file, a directory or memory (PEM text or DER bytes)."""
+        """Certificates to trust, and revocation lists, from a file, a directory or memory (PEM text or DER bytes)."""
         if cafile is None and capath is None and cadata is None:
             raise TypeError("cafile, capath and cadata cannot be all omitted")
+        if not (cadata is None or isinstance(cadata, str | bytes | bytearray | memoryview)):
+            raise TypeError("cadata should be an ASCII string or a bytes-like object")
         for path in (cafile, capath):
-            if path is not None and not Path(os.fsdecode(path)).exists():
-                raise FileNotFoundError(2, "No such file or directory", os.fsdecode(path))
+            if isinstance(path, bool):
+                raise TypeError("cafile and capath should be valid filesystem paths")
         if cafile is not None:
-            self._trust(lambda: TrustAnchors.from_file(os.fsdecode(cafile)))
+            self._trusted.load_file(cafile)
         if capath is not None:
-            self._trust(lambda: TrustAnchors.from_directory(os.fsdecode(capath)))
+            self._trusted.load_directory(capath)
         if cadata is not None:
-            pem = isinstance(cadata, str)
-            self._trust(
-                lambda: TrustAnchors.from_pem(cadata) if pem else TrustAnchors.from_der(split_der(bytes(cadata)))
-            )
-        self._reload.append((self.load_verify_locations, (cafile, capath, cadata)))
+            self._trusted.load_data(cadata if isinstance(cadata, str) else bytes(cadata))
+        self._loaded.append(("load_verify_locations", (cafile, capath, cadata)))
+        self._built.clear()
 
     def load_default_certs(self, purpose: Any = std.Purpose.SERVER_AUTH) -> None:
-        """The system's trust anchors."""
-        self._trust(TrustAnchors.system)
+        """The system's trust anchors. Where there are none, nobody is trusted."""
+        if not isinstance(purpose, std._ASN1Object):
+            raise TypeError(purpose)
+        self.set_default_verify_paths()
 
     def set_default_verify_paths(self) -> None:
         """The system's trust anchors."""
-        self._trust(TrustAnchors.system)
-
-    def reload(self) -> None:
-        """Read every file again that was loaded into this context: connections from now on use what is in them."""
-        again, self._reload = self._reload, []
-        self._identities, self._anchors = [], []
-        self._built.clear()
-        for load, arguments in again:
-            load(*arguments)
-
-    def _trust(self, load: Callable[[], TrustAnchors]) -> None:
-        self._anchors.append(_as_ssl(load))
+        self._trusted.load_system()
+        self._loaded.append(("set_default_verify_paths", ()))
         self._built.clear()
 
     def get_ca_certs(self, binary_form: bool = False) -> Any:
-        """The trusted certificates."""
-        anchors = self._all_anchors()
-        ders = [] if anchors is None else [anchors.der(one) for one in anchors]
+        """The trusted certificates that are CAs', described or as DER."""
+        ders = self._trusted.ca_certificates()
         return ders if binary_form else [describe_certificate(der) for der in ders]
 
     def cert_store_stats(self) -> dict[str, int]:
-        """How many certificates are trusted."""
-        anchors = self._all_anchors()
-        count = 0 if anchors is None else len(anchors)
-        return {"x509": count, "crl": 0, "x509_ca": count}
+        """How many certificates and revocation lists have been loaded to judge by."""
+        return self._trusted.stats()
 
-    def _all_anchors(self) -> TrustAnchors | None:
-        if not self._anchors:
-            return None
-        joined = self._anchors[0]
-        for more in self._anchors[1:]:
-            joined = joined + more
-        return joined
+    def reload(self) -> None:
+        """Read every file again that was loaded into this context: connections from now on use what is in them.
 
-    # Algorithms and protocols
+        What was given as bytes, or as an ``Identity``, stays. Raises as the loading did; then nothing has changed.
+        """
+        fresh = type(self)(self.protocol)
+        for load, arguments in self._loaded:
+            getattr(fresh, load)(*arguments)
+        # All at once, for the threads that make connections meanwhile.
+        self._identities, self._trusted = fresh._identities, fresh._trusted
+        self._built = {}
 
-    def set_ciphers(self, cipherlist: str, /) -> None:
-        """TLS 1.2's cipher suites in OpenSSL's notation; those of TLS 1.3 stay, as there."""
-        _NATIVE.set_ciphers(self, cipherlist)
-        named = {CipherSuite(one["id"] & 0xFFFF) for one in _NATIVE.get_ciphers(self)}
-        older = tuple(suite for suite in SUITES if suite in named and not SUITES[suite].is_tls13)
-        self._suites = tuple(suite for suite in DEFAULT_CIPHER_SUITES if SUITES[suite].is_tls13) + older
-        self._built.clear()
-
-    def get_ciphers(self) -> Any:
-        """The cipher suites, each as a dictionary with name, protocol and bits."""
-        return [describe_suite(suite) for suite in self._suites]
-
-    def set_groups(self, groups: str | Iterable[str | NamedGroup], /) -> None:
-        """Key-exchange groups in order of preference, by OpenSSL's or the registry's names (``X25519:P-256``)."""
-        names = groups.split(":") if isinstance(groups, str) else list(groups)
-        self._groups = tuple(one if isinstance(one, NamedGroup) else group_named(one) for one in names)
-        self._built.clear()
-
-    def set_ecdh_curve(self, name: str, /) -> None:
-        """The one group to use."""
-        self.set_groups([name])
-
-    def set_alpn_protocols(self, alpn_protocols: Iterable[str]) -> None:
-        """Application protocols in order of preference (RFC 7301)."""
-        protocols = []
-        for one in alpn_protocols:
-            if not 1 <= len(one.encode("ascii")) <= 255:
-                raise std.SSLError("ALPN protocols must be 1 to 255 bytes long")
-            protocols.append(one)
-        self._alpn = tuple(protocols)
-        self._built.clear()
-
-    def set_npn_protocols(self, npn_protocols: Any) -> None:
-        """NPN was given up for ALPN."""
-        raise NotImplementedError("NPN was given up for ALPN: use set_alpn_protocols")
-
-    def load_dh_params(self, path: Any, /) -> None:
-        """There are no Diffie-Hellman parameters to choose: groups have names (RFC 7919)."""
-        raise Misuse("tlscope has no custom Diffie-Hellman parameters; name groups with set_groups", code="no-meaning")
+    # Looking
 
     def trace_with(self, factory: Callable[[], Sink | None] | None) -> None:
         """Have each connection traced by what ``factory`` makes; ``tlscope.Trace`` will do."""
         self._trace = factory
-        self._built.clear()
 
-    @property
-    def sni_callback(self) -> Any:
-        """Called on a server with the socket, the name asked for and this context; it may set the socket's context."""
-        return self._sni_callback
+    def session_stats(self) -> dict[str, int]:
+        """How many connections were begun and completed, and how many of a server's resumed a session (``hits``)."""
+        return dict(self._statistics)
 
-    @sni_callback.setter
-    def sni_callback(self, callback: Any) -> None:
-        if callback is not None and not callable(callback):
-            raise TypeError("not a callable object")
-        self._sni_callback = callback
-
-    def set_servername_callback(self, server_name_callback: Any) -> None:
-        """The older name of ``sni_callback``."""
-        self.sni_callback = server_name_callback
-
-    # Settings that the standard library keeps; see _NATIVE
-
-    @property
-    def minimum_version(self) -> std.TLSVersion:
-        """The oldest version to speak; one older than TLS 1.2 means TLS 1.2."""
-        return std.TLSVersion(_NATIVE.minimum_version.__get__(self))
-
-    @minimum_version.setter
-    def minimum_version(self, value: int) -> None:
-        _NATIVE.minimum_version.__set__(self, value)
-
-    @property
-    def maximum_version(self) -> std.TLSVersion:
-        """The newest version to speak."""
-        return std.TLSVersion(_NATIVE.maximum_version.__get__(self))
-
-    @maximum_version.setter
-    def maximum_version(self, value: int) -> None:
-        _NATIVE.maximum_version.__set__(self, value)
-
-    @property
-    def options(self) -> std.Options:
-        """``OP_NO_TLSv1_2``, ``OP_NO_TLSv1_3`` and ``OP_NO_TICKET`` have a meaning here."""
-        return std.Options(_NATIVE.options.__get__(self))
-
-    @options.setter
-    def options(self, value: int) -> None:
-        _NATIVE.options.__set__(self, value)
-
-    @property
-    def verify_flags(self) -> std.VerifyFlags:
-        """Kept; ``VERIFY_X509_STRICT`` is always in force."""
-        return std.VerifyFlags(_NATIVE.verify_flags.__get__(self))
-
-    @verify_flags.setter
-    def verify_flags(self, value: int) -> None:
-        if value & (std.VerifyFlags.VERIFY_CRL_CHECK_LEAF | std.VerifyFlags.VERIFY_CRL_CHECK_CHAIN):
-            raise Misuse(
-                "revocation lists are set with VerificationPolicy(crls=...), not with verify_flags", code="no-meaning"
-            )
-        _NATIVE.verify_flags.__set__(self, value)
-
-    @property
-    def verify_mode(self) -> std.VerifyMode:
-        """``CERT_NONE``, ``CERT_OPTIONAL`` or ``CERT_REQUIRED``."""
-        return std.VerifyMode(_NATIVE.verify_mode.__get__(self))
-
-    @verify_mode.setter
-    def verify_mode(self, value: int) -> None:
-        _NATIVE.verify_mode.__set__(self, value)
+    def count(self, server_side: bool, what: str) -> None:
+        """Count a connection that was ``begun``, is ``good`` or has ``resumed``."""
+        side = "accept" if server_side else "connect"
+        with self._counting:
+            if what == "resumed":
+                self._statistics["hits"] += server_side
+            else:
+                self._statistics[side if what == "begun" else f"{side}_good"] += 1
 
     # Connections: the standard library's wrap_socket and wrap_bio come here
 
     def _wrap_socket(
         self, sock: Any, server_side: bool, server_hostname: Any = None, *, owner: Any = None, session: Any = None
     ) -> Channel:
-        return Channel(self, SocketTransport(sock), server_side, _hostname(server_hostname), owner, session)
+        name = self._checked_name(server_side, server_hostname)
+        return Channel(self, SocketTransport(sock), server_side, name, owner, session)
 
     def _wrap_bio(
         self,
@@ -278,113 +201,87 @@ class SSLContext(Refusing, std.SSLContext):
         owner: Any = None,
         session: Any = None,
     ) -> Channel:
-        return Channel(self, BioTransport(incoming, outgoing), server_side, _hostname(server_hostname), owner, session)
+        name = self._checked_name(server_side, server_hostname)
+        return Channel(self, BioTransport(incoming, outgoing), server_side, name, owner, session)
 
-    def connection(self, channel: Channel, session: Any) -> ClientConnection | ServerConnection:
+    def _checked_name(self, server_side: bool, name: Any) -> str | None:
+        if server_side and self.protocol == std.PROTOCOL_TLS_CLIENT:
+            raise std.SSLError("Cannot create a server socket with a PROTOCOL_TLS_CLIENT context")
+        if not server_side and self.protocol == std.PROTOCOL_TLS_SERVER:
+            raise std.SSLError("Cannot create a client socket with a PROTOCOL_TLS_SERVER context")
+        if self.check_hostname and not server_side and not name:
+            raise ValueError("check_hostname requires server_hostname")
+        text = name.decode("ascii") if isinstance(name, bytes) else name
+        if text is not None and (not text or text.startswith(".")):
+            raise ValueError("server_hostname cannot be an empty string or start with a leading dot.")
+        if text is not None and "\0" in text:
+            raise TypeError("argument must be encoded string without null bytes")
+        return text
+
+    def connection(self, channel: Channel) -> ClientConnection | ServerConnection:
         """tlscope's connection for a channel, by the settings as they are now."""
+        sink = None if self._trace is None else self._trace()
+        channel.trace = sink
+        if self._message_callback is not None:
+            sink = Observer(channel, self._message_callback, sink)
         if channel.server_side:
-            return ServerConnection(_as_ssl(lambda: self._server_config(channel)))
-        config: ClientConfig = _as_ssl(self._client_config)
-        if isinstance(session, Session):
-            cache = MemorySessionCache()
-            cache.put(channel.server_hostname or "", session)
-            config = config.replace(sessions=cache)
-        connection: ClientConnection = _as_ssl(lambda: ClientConnection(config, channel.server_hostname))
+            return ServerConnection(_as_ssl(lambda: server_config(self)), trace=sink)
+        connection: ClientConnection = _as_ssl(
+            lambda: ClientConnection(client_config(self), channel.server_hostname, trace=sink)
+        )
         return connection
 
-    def _common(self) -> dict[str, Any]:
-        oldest = _VERSIONS.get(self.minimum_version, ProtocolVersion.TLS1_2)
-        newest = _VERSIONS.get(self.maximum_version)
-        if newest is None:
-            raise ConfigError(
-                f"maximum_version is {self.maximum_version.name}; TLS 1.2 is the oldest version spoken here"
-            )
-        if self.options & std.Options.OP_NO_TLSv1_3:
-            newest = ProtocolVersion.TLS1_2
-        if self.options & std.Options.OP_NO_TLSv1_2:
-            oldest = ProtocolVersion.TLS1_3
-        return {
-            "trust": self._all_anchors(),
-            "min_version": oldest,
-            "max_version": newest,
-            "cipher_suites": self._suites,
-            "groups": self._groups,
-            "alpn": self._alpn,
-            "key_log": key_log_file(self.keylog_filename) if self.keylog_filename else None,
-            "trace": self._trace,
-        }
+    # The server's name
 
-    def _settings(self) -> tuple[Any, ...]:
-        return (
-            self.verify_mode,
-            self.check_hostname,
-            self.minimum_version,
-            self.maximum_version,
-            self.options,
-            self.keylog_filename,
-            self.post_handshake_auth,
-            self._tickets(),
-        )
-
-    def _tickets(self) -> int:
-        count: int = getattr(self, "num_tickets", 2)
-        return count
-
-    def _client_config(self) -> ClientConfig:
-        key = ("client", *self._settings())
-        known: ClientConfig | None = self._built.get(key)
-        if known is None:
-            common = self._common()
-            if common["trust"] is None:
-                common["trust"] = TrustAnchors.from_certificates([])
-            known = self._built[key] = ClientConfig(
-                **common,
-                identities=tuple(self._identities),
-                insecure_skip_verification=self.verify_mode == std.VerifyMode.CERT_NONE,
-                check_server_name=bool(self.check_hostname),
-                post_handshake_auth=self.post_handshake_auth,
-            )
-        return known
-
-    def _server_config(self, channel: Channel) -> ServerConfig:
-        key = ("server", *self._settings())
-        known: ServerConfig | None = self._built.get(key)
-        if known is None:
-            common = self._common()
-            modes = {std.CERT_NONE: ClientAuth.NONE, std.CERT_OPTIONAL: ClientAuth.REQUESTED}
-            auth = modes.get(self.verify_mode, ClientAuth.REQUIRED)
-            # With post-handshake authentication the certificate is asked for later and not in the handshake.
-            if self.post_handshake_auth:
-                auth = ClientAuth.NONE
-            if auth is not ClientAuth.NONE and common["trust"] is None:
-                common["trust"] = TrustAnchors.from_certificates([])
-            known = self._built[key] = ServerConfig(
-                **common,
-                identities=tuple(self._identities),
-                client_auth=auth,
-                report_refused_clients=self.refuse_clients_by is not Refusal.ALERT,
-                tickets_per_handshake=0 if self.options & std.Options.OP_NO_TICKET else self._tickets(),
-            )
-        if self._sni_callback is None:
-            return known
-        return known.replace(choose_identity=lambda decision: self._ask_for_identity(channel, decision))
-
-    def _ask_for_identity(self, channel: Channel, decision: Any) -> Identity | None:
-        owner = channel.owner
-        refusal = self._sni_callback(owner, decision.server_name, self)
+    def choose_identity(self, channel: Channel, decision: ChooseServerIdentity) -> Any:
+        """The answer to a server's question for its certificate: an identity, or the error to refuse the client with."""
+        refusal = self.ask_sni_callback(channel, decision.server_name)
         if refusal is not None:
-            raise Misuse(f"sni_callback refused the name {decision.server_name!r}", code="unknown-sni")
+            return refusal
         chosen = channel.context
-        if chosen is self:
+        if chosen is self or not chosen._identities:
+            return decision.resolve()
+        fitting = [
+            one for one in chosen._identities if any(scheme in decision.signature_schemes for scheme in one.schemes)
+        ]
+        return (fitting or chosen._identities)[0]
+
+    def ask_sni_callback(self, channel: Channel, name: str | None) -> TLSError | None:
+        """Call it, where there is one; gives the error to refuse the client with, None where it is welcome."""
+        if self._sni_callback is None:
             return None
-        for one in chosen._identities:
-            if any(scheme in decision.signature_schemes for scheme in one.schemes):
-                return one
-        return None
+        alert: Any = AlertDescription.handshake_failure
+        try:
+            answer = self._sni_callback(channel.owner, name, self)
+            if answer is None:
+                return None
+            alert = AlertDescription.internal_error
+            if not isinstance(answer, int):
+                raise TypeError(f"sni_callback must return None or the number of an alert, not {type(answer).__name__}")
+            alert = AlertDescription(answer)
+        except Exception as error:
+            # As in the standard library: the handshake fails, and the program's hook hears why.
+            _report(error, self._sni_callback)
+        return TLSError(f"sni_callback refused the name {name!r}", code="callback-failed", alert=alert)
 
 
-def _hostname(name: Any) -> str | None:
-    return name.decode("ascii") if isinstance(name, bytes) else name
+def _report(error: Exception, callback: Any) -> None:
+    unraisable: Any = SimpleNamespace(
+        exc_type=type(error),
+        exc_value=error,
+        exc_traceback=error.__traceback__,
+        err_msg="Exception ignored in sni_callback",
+        object=callback,
+    )
+    sys.unraisablehook(unraisable)
+
+
+def _is_content(value: Any) -> bool:
+    """Whether these are a file's contents, PEM or DER, and not the path of one."""
+    if not isinstance(value, bytes | bytearray | memoryview):
+        return False
+    data = bytes(value)
+    return b"-----BEGIN" in data or (data[:1] == b"\x30" and len(data) > 64)
 
 
 def _as_ssl(action: Callable[[], Any]) -> Any:

@@ -1,16 +1,19 @@
-"""Where a channel's ciphertext comes from and goes: a socket, or two ``MemoryBIO``s."""
+"""Where an ``SSLObject``'s and an ``SSLSocket``'s ciphertext comes from and goes: two ``MemoryBIO``s, or a socket."""
 
 from __future__ import annotations
 
-import errno
 import socket
 import ssl as std
 import weakref
 from typing import Protocol
 
-from .errors import want_read, want_write
+from .errors import WantRead, WantWrite
 
 __all__ = ["BioTransport", "SocketTransport", "Transport"]
+
+_HEADER = 5
+_LONGEST = (1 << 14) + 256
+"""Bytes of a protected record behind its header (RFC 5246 section 6.2.3 allows more, for compression)."""
 
 
 class Transport(Protocol):
@@ -25,6 +28,9 @@ class Transport(Protocol):
     def flush(self) -> None:
         """Send what was kept. Raises ``SSLWantWriteError`` where some of it still can't go."""
 
+    def plain(self) -> socket.socket | None:
+        """The socket, where there is one."""
+
 
 class BioTransport:
     """Two ``MemoryBIO``s, as asyncio, uvloop and anyio drive them."""
@@ -36,7 +42,7 @@ class BioTransport:
         """All that has come."""
         data = self._incoming.read()
         if not data and not self._incoming.eof:
-            raise want_read()
+            raise WantRead
         return data
 
     def send(self, data: bytes) -> None:
@@ -46,56 +52,68 @@ class BioTransport:
     def flush(self) -> None:
         """Nothing is ever kept."""
 
+    def plain(self) -> None:
+        """There is no socket."""
+
 
 class SocketTransport:
     """A socket. It never reads beyond a record: whoever waits with ``select`` would never hear of what was read ahead."""
 
     def __init__(self, sock: socket.socket) -> None:
-        self._socket = weakref.ref(sock)  # it is the SSLSocket that stands before this
-        self._header = b""
-        self._missing = 5
+        # The socket owns what owns this: a strong reference would keep a forgotten socket open until the next collection.
+        self._sock = weakref.ref(sock)
+        self._part = b""
+        self._missing = _HEADER
         self._kept = b""
 
-    @property
-    def sock(self) -> socket.socket:
-        """The socket itself."""
-        sock = self._socket()
+    def plain(self) -> socket.socket:
+        """The socket. Raises ``OSError`` where it is gone."""
+        sock = self._sock()
         if sock is None:
-            raise OSError(errno.EBADF, "the socket is gone")
+            raise OSError("the socket is gone")
         return sock
 
     def receive(self) -> bytes:
-        """What is left of the record that is under way, or a part of that."""
-        try:
-            data = socket.socket.recv(self.sock, self._missing)
-        except BlockingIOError:
-            raise want_read() from None
-        except TimeoutError:
-            raise TimeoutError("The read operation timed out") from None
-        self._missing -= len(data)
-        if len(self._header) < 5:
-            self._header += data
-            if len(self._header) == 5:
-                self._missing = int.from_bytes(self._header[3:], "big")
-        if self._missing == 0:
-            self._header, self._missing = b"", 5
-        return data
+        """The next record, or what came of it before the end."""
+        sock = self.plain()
+        while True:
+            try:
+                data = socket.socket.recv(sock, self._missing)
+            except BlockingIOError:
+                raise WantRead from None
+            except TimeoutError:
+                raise TimeoutError("The read operation timed out") from None
+            part = self._part + data
+            self._missing -= len(data)
+            if data and self._missing:
+                self._part = part
+                continue
+            self._part = b""
+            if len(part) == _HEADER and data:
+                self._missing = length = int.from_bytes(part[3:], "big")
+                # What is no record is handed on at once: waiting for the rest of it could wait for good.
+                if length and part[1] == 3 and 20 <= part[0] <= 23 and length <= _LONGEST:
+                    self._part = part
+                    continue
+            if not self._missing:
+                self._missing = _HEADER
+            return part
 
     def send(self, data: bytes) -> None:
         """All of it, as far as the socket's timeout allows."""
-        self._kept += data
+        self._kept = self._kept + data if self._kept else data
         self.flush()
 
     def flush(self) -> None:
         """Send what was kept."""
-        view = memoryview(self._kept)
-        sent = 0
-        sock = self.sock
+        if not self._kept:
+            return
+        sock, sent, view = self.plain(), 0, memoryview(self._kept)
         try:
             while sent < len(view):
                 sent += socket.socket.send(sock, view[sent:])
         except BlockingIOError:
-            raise want_write() from None
+            raise WantWrite from None
         except TimeoutError:
             raise TimeoutError("The write operation timed out") from None
         finally:
