@@ -232,6 +232,10 @@ class _Config:
                 )
         if self.min_version > self.max_version:
             raise ConfigError(f"min_version {self.min_version} is above max_version {self.max_version}")
+        if not self._may_speak(self.max_version):
+            raise ConfigError(
+                f"trusted_raw_keys without trust, and require_external_psk, need TLS 1.3; max_version is {self.max_version}"
+            )
         if not self.versions:
             raise ConfigError(
                 f"cipher_suites names none of the versions {self.min_version} to {self.max_version}", code="no-suites"
@@ -256,6 +260,12 @@ class _Config:
         return replace(self, **changes)
 
     @cached_property
+    def all_identities(self) -> tuple[Identity, ...]:
+        """Whatever this side may show: certificates, and the raw key."""
+        identities: Sequence[Identity] = getattr(self, "identities", ())
+        return (*identities, self.raw_key) if self.raw_key is not None else tuple(identities)
+
+    @cached_property
     def versions(self) -> tuple[ProtocolVersion, ...]:
         """The versions allowed, best first; a version for which no cipher suite is configured is not."""
         suites = {ProtocolVersion.TLS1_3: self.suites_13, ProtocolVersion.TLS1_2: self.suites_12}
@@ -266,7 +276,12 @@ class _Config:
         )
 
     def _may_speak(self, version: ProtocolVersion) -> bool:
-        return True
+        raise NotImplementedError
+
+    @property
+    def believes_raw_keys_alone(self) -> bool:
+        """Whether raw keys are all that this side can judge, and certificates are not."""
+        return bool(self.trusted_raw_keys) and self.trust is None
 
     @cached_property
     def signature_schemes_13(self) -> tuple[SignatureScheme, ...]:
@@ -372,7 +387,13 @@ class ClientConfig(_Config):
         return super().replace(**changes)
 
     def _may_speak(self, version: ProtocolVersion) -> bool:
-        return version is ProtocolVersion.TLS1_3 or not self.require_external_psk
+        # TLS 1.2 has certificates alone to say who the server is.
+        return version is ProtocolVersion.TLS1_3 or not (self.require_external_psk or self.believes_raw_keys_alone)
+
+    @property
+    def believes_raw_keys_alone(self) -> bool:
+        """Whether raw keys are all that this side can judge, and certificates are not."""
+        return bool(self.trusted_raw_keys) and (self.trust is None or self.insecure_skip_verification)
 
     @cached_property
     def hello_cipher_suites(self) -> tuple[CipherSuite, ...]:
@@ -436,9 +457,7 @@ class ClientConfig(_Config):
     @cached_property
     def verifier(self) -> Verifier | None:
         """What judges the server's certificate; None where nothing does."""
-        if self.insecure_skip_verification or self.require_external_psk:
-            return None
-        if self.trust is None and self.trusted_raw_keys:
+        if self.insecure_skip_verification or self.require_external_psk or self.believes_raw_keys_alone:
             return None
         anchors = self.trust if self.trust is not None else TrustAnchors.system()
         return Verifier(anchors, "server", self.verification, self.clock)
@@ -502,6 +521,11 @@ class ServerConfig(_Config):
                 "client_auth asks for client certificates and trust does not say which CAs issue them",
                 code="no-client-trust",
             )
+
+    def _may_speak(self, version: ProtocolVersion) -> bool:
+        # In TLS 1.2 clients have certificates alone to show; the mode is still as it was given.
+        asks = self.client_auth != ClientAuth.NONE
+        return version is ProtocolVersion.TLS1_3 or not (asks and self.believes_raw_keys_alone)
 
     @property
     def shows_certificates(self) -> bool:

@@ -57,6 +57,8 @@ class Session:
     """Fingerprint of this side's certificate, or of the external PSK in its place: the session ends with it."""
     extended_master_secret: bool = True
     """Whether a session of TLS 1.2 was made with RFC 7627; one of TLS 1.3 needs no such thing."""
+    peer_raw_key: bool = False
+    """Whether ``peer_chain`` is one raw public key (RFC 7250)."""
     ticket: bytes = field(default=b"", repr=False)
     session_id: bytes = field(default=b"", repr=False)
 
@@ -86,7 +88,7 @@ class Session:
                 u32(self.age_add),
                 u32(self.max_early_data),
                 vec8(self.identity.encode()),
-                u8(self.extended_master_secret),
+                u8(self.extended_master_secret | self.peer_raw_key << 1),
             )
         )
 
@@ -109,7 +111,8 @@ class Session:
             age_add=reader.u32(),
             max_early_data=reader.u32(),
             identity=reader.vec8().decode(),
-            extended_master_secret=bool(reader.u8()),
+            extended_master_secret=bool((flags := reader.u8()) & 1),
+            peer_raw_key=bool(flags & 2),
         )
         reader.end()
         return session

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import socket
 from collections import deque
 from collections.abc import Mapping
@@ -36,7 +37,7 @@ from tlscope import (
 from tlscope import trace as t
 from tlscope.handshake.flow import ChooseClientIdentity, ChooseServerIdentity, VerifyPeer
 from tlscope.wire import extensions as x
-from tlscope.wire.codepoints import CipherSuite
+from tlscope.wire.codepoints import CertificateType, CipherSuite
 from tlscope.wire.handshake import ClientHello, ServerHello
 
 _EARLY_DATA_REASONS = {
@@ -120,6 +121,7 @@ class Exchange:
         self.inbox: deque[bytes] = deque()
         self.opened = False
         self.verified: str | None = None
+        self.peer_raw_key = False
         self.facts: ConnectionFacts | None = None
         self.peer_closed = False
         self.was_cut = False
@@ -246,6 +248,7 @@ class Exchange:
     def _verdict(self, decision: VerifyPeer) -> Any:
         """None accepts the certificate without a judgement; an exception refuses it."""
         flags = self.flags
+        self.peer_raw_key = decision.raw_key
         if decision.resumed and not flags.reverify_on_resume:
             return None
         if not decision.resumed:
@@ -253,13 +256,16 @@ class Exchange:
         bad = flags.verify_fail
         self.verified = "refused" if bad else "accepted"
         soft = not (flags.verify_peer or flags.require_any_client_certificate or flags.use_custom_verify_callback)
-        if bad and not soft:
+        if bad and (not soft or decision.raw_key):
             alert = AlertDescription.handshake_failure
             if flags.use_custom_verify_callback:
                 alert = AlertDescription.certificate_unknown
             return _refusal("verify-fail", alert)
         if flags.use_ocsp_callback and flags.fail_ocsp_callback and not flags.server:
             return _refusal("ocsp-callback", AlertDescription.bad_certificate_status_response)
+        if flags.expect_peer_rpk_sha256 is not None:
+            digest = hashlib.sha256(decision.chain[0]).digest()
+            check(digest == flags.expect_peer_rpk_sha256, "the peer's raw key is another one")
         return None
 
     def _check_request(self, decision: ChooseClientIdentity) -> None:
@@ -420,6 +426,9 @@ class Exchange:
         if flags.expect_peer_cert_file:
             expected_chain = _pem_chain(flags.expect_peer_cert_file)
             check(facts.peer_chain == expected_chain, "the peer's chain is another one")
+        if flags.expect_peer_certificate_type is not None:
+            shown_type = CertificateType.RawPublicKey if self.peer_raw_key else CertificateType.X509
+            check(shown_type == flags.expect_peer_certificate_type, f"the peer showed a {shown_type}")
         if flags.expect_ocsp_response is not None:
             check(self.memory.staple == flags.expect_ocsp_response, "the staple is another one")
         if flags.expect_signed_cert_timestamps is not None:

@@ -119,6 +119,8 @@ _VALUES: dict[str, Callable[[bytes], Any]] = {
     "-expect-msg-callback": bytes.decode,
     "-expect-ocsp-response": base64.b64decode,
     "-expect-peer-cert-file": os.fsdecode,
+    "-expect-peer-certificate-type": int,
+    "-expect-peer-rpk-sha256": base64.b64decode,
     "-expect-peer-signature-algorithm": int,
     "-expect-selected-credential": int,
     "-expect-server-name": bytes.decode,
@@ -146,6 +148,8 @@ _VALUES: dict[str, Callable[[bytes], Any]] = {
     "-use-client-ca-list": bytes.decode,
 }
 _LISTS: dict[str, Callable[[bytes], Any]] = {
+    "-accepted-peer-cert-types": int,
+    "-available-client-cert-types": int,
     "-curves": int,
     "-expect-peer-verify-pref": int,
     "-key-shares": int,
@@ -168,11 +172,11 @@ _CREDENTIAL: dict[str, Callable[[bytes], Any] | None] = {
 _DEFAULTS = {"repeat_shim_initial_write": 1, "shim_initial_write": b"hello"}
 
 
-_KINDS = {"-new-x509-credential": "x509", "-new-psk-credential": "psk"}
+_KINDS = {"-new-x509-credential": "x509", "-new-psk-credential": "psk", "-new-rpk-credential": "rpk"}
 
 
 class Credential:
-    """A certificate chain and a key, or a PSK; the flags that belong to it apply to the one named last."""
+    """A certificate chain and a key, a PSK, or a raw key; the flags that belong to it apply to the one named last."""
 
     def __init__(self, kind: str = "x509") -> None:
         self.kind = kind

@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from bogo_flags import Credential, Flags, Unimplemented
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from tlscope import (
     DEFAULT_CIPHER_SUITES,
@@ -29,6 +31,7 @@ from tlscope import (
     Limits,
     NamedGroup,
     ProtocolVersion,
+    RawKeyIdentity,
     ServerConfig,
     Session,
     SignatureScheme,
@@ -44,6 +47,7 @@ from tlscope.sessions import MemorySessionStore, TicketRejected
 from tlscope.wire import extensions as x
 from tlscope.wire import handshake12 as tls12
 from tlscope.wire.codec import DecodeError
+from tlscope.wire.codepoints import CertificateType
 from tlscope.wire.handshake import CertificateRequest
 
 __all__ = ["NO_NAME", "Memory", "Shown", "client_config", "place_of", "server_config", "shown"]
@@ -61,6 +65,7 @@ _DEFAULT_SIGNING_PREFS = (
 _NEVER_SCHEMES = (0xFF01,)  # RSA with MD5 and SHA-1, of TLS 1.0: a setting that is ignored
 
 _MAX_EARLY_DATA = 14336
+_X509, _RAW = int(CertificateType.X509), int(CertificateType.RawPublicKey)
 
 
 def _ecdhe(bits: str) -> tuple[str, str]:
@@ -217,7 +222,7 @@ def client_config(flags: Flags, memory: Memory, **more: Any) -> ClientConfig:
     asks = {VerifyPeer, ChooseClientIdentity} if shown(flags) or flags.fail_cert_callback else {VerifyPeer}
     return ClientConfig(
         **_common(flags, memory),
-        identities=[one.identity for one in shown(flags)],
+        **_identities(flags),
         signed_certificate_timestamps=flags.enable_signed_cert_timestamps,
         ocsp_stapling=flags.enable_ocsp_stapling,
         fallback=flags.fallback_scsv,
@@ -227,7 +232,8 @@ def client_config(flags: Flags, memory: Memory, **more: Any) -> ClientConfig:
         key_shares=_key_shares(flags),
         require_external_psk=any(one.kind == "psk" for one in flags.credentials) and not flags.verify_peer,
         accept_unoffered_alpn=flags.allow_unknown_alpn_protos,
-        insecure_skip_verification=True,
+        insecure_skip_verification=len(flags.accepted_peer_cert_types) < 2,
+        trust=_some_anchor(),
         ask=frozenset(asks),
         **more,
     )
@@ -244,9 +250,9 @@ def server_config(flags: Flags, memory: Memory, **more: Any) -> ServerConfig:
         memory.tickets = RewritableTickets(flags.ticket_key)
     return ServerConfig(
         **_common(flags, memory),
-        identities=[one.identity for one in shown(flags)],
+        **_identities(flags),
         client_auth=asks,
-        trust=None if asks is ClientAuth.NONE else _some_anchor(),
+        trust=None if asks is ClientAuth.NONE or flags.accepted_peer_cert_types == [_RAW] else _some_anchor(),
         send_certificate_authorities=False,
         tickets=None if flags.no_ticket else NoTickets() if flags.skip_ticket else memory.tickets,
         max_early_data=_MAX_EARLY_DATA if flags.enable_early_data else 0,
@@ -271,6 +277,7 @@ def _common(flags: Flags, memory: Memory) -> dict[str, Any]:
         "cipher_suites": _cipher_suites(flags.cipher),
         "groups": policy_groups(flags),
         "external_psks": external_psks(flags),
+        "trusted_raw_keys": _trusted_raw_keys(flags),
         "signature_schemes": _schemes(flags.verify_prefs) or _schemes(_DEFAULT_VERIFY_PREFS),
         "signing_schemes": _schemes(flags.credentials[0].signing_prefs or _DEFAULT_SIGNING_PREFS),
         "alpn": _protocols(flags),
@@ -392,12 +399,59 @@ def shown(flags: Flags) -> list[Shown]:
     return list(flags.shown)
 
 
+def _identities(flags: Flags) -> dict[str, Any]:
+    """What this side may show: certificates, a raw key, or both, of which tlscope prefers the key."""
+    raw = raw_key(flags)
+    found = {"identities": [one.identity for one in shown(flags)], "raw_key": raw}
+    types = flags.available_client_cert_types
+    if raw is None and _RAW in types:
+        raise Unimplemented("a raw key that is promised and not there")
+    if types == [_X509]:
+        found["raw_key"] = None
+    elif types == [_RAW]:
+        found["identities"] = []
+    elif types and types != [_RAW, _X509]:
+        raise Unimplemented("certificates before raw keys")
+    return found
+
+
+def raw_key(flags: Flags) -> RawKeyIdentity | None:
+    """The raw key among the credentials; there may be one, and no certificate is preferred to it."""
+    kinds = [one.kind for one in flags.credentials if one.kind != "x509" or one.cert_file]
+    if "rpk" not in kinds:
+        return None
+    if kinds.count("rpk") > 1 or ("x509" in kinds and kinds.index("x509") < kinds.index("rpk")):
+        raise Unimplemented("several raw keys, or certificates before raw keys")
+    one = next(one for one in flags.credentials if one.kind == "rpk")
+    if one.signing_prefs or one.must_match_issuer:
+        raise Unimplemented("preferences of a raw key's own")
+    return _load_raw_key(one.key_file)
+
+
+@lru_cache(maxsize=16)
+def _load_raw_key(path: str) -> RawKeyIdentity:
+    return RawKeyIdentity.from_key(load_pem_private_key(Path(path).read_bytes(), None))
+
+
+def _trusted_raw_keys(flags: Flags) -> tuple[bytes, ...]:
+    """Where raw keys are accepted, one that nobody has: what is believed is said by decisions."""
+    if flags.accepted_peer_cert_types == [_X509, _RAW]:
+        raise Unimplemented("certificates before raw keys")
+    return (b"none",) if _RAW in flags.accepted_peer_cert_types else ()
+
+
 def place_of(flags: Flags, facts: ConnectionFacts) -> int | None:
-    """The place among the flags of the credential that a connection used; -1 for the default one."""
-    if facts.external_psk is None:
-        return next((one.place for one in shown(flags) if one.identity is facts.identity), None)
+    """The place among the flags of the credential that a connection used; -1 for the default one, and for none."""
+    if facts.external_psk is None and not isinstance(facts.identity, RawKeyIdentity):
+        return next((one.place for one in shown(flags) if one.identity is facts.identity), -1)
     for place, one in enumerate(flags.credentials[1:]):
-        if one.kind == "psk" and facts.external_psk in [identity for identity, _, _ in _external_psk(one).variants()]:
+        if one.kind == "rpk" and isinstance(facts.identity, RawKeyIdentity):
+            return place
+        if (
+            one.kind == "psk"
+            and facts.external_psk
+            and facts.external_psk in [identity for identity, _, _ in _external_psk(one).variants()]
+        ):
             return place
     return None
 

@@ -259,5 +259,13 @@ def test_the_plain_core_under_the_runner(tmp_path: Path) -> None:
     results = json.loads(output.read_text())["tests"]
     failed = [name for name, one in results.items() if one["actual"] not in ("PASS", "SKIP")]
     assert not failed, result.stdout[-4000:]
-    passed = sum(one["actual"] == "PASS" for one in results.values())
-    assert passed >= len(names) - 20
+    passed = {name for name, one in results.items() if one["actual"] == "PASS"}
+    # Five are to end in a CBC suite, and one in TLS 1.1.
+    assert sorted(set(names) - passed) == [
+        "CipherNegotiation-1",
+        "CipherNegotiation-3",
+        "CipherNegotiation-4",
+        "CipherNegotiation-8",
+        "ConflictingVersionNegotiation",
+        "Resume-Server-CipherNotPreferred",
+    ]

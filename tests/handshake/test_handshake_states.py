@@ -300,7 +300,7 @@ def test_the_end_of_the_transport_is_a_cut_in_every_state(combination: str, role
     puppet.tell(told)
     with pytest.raises(TruncatedStream) as caught:
         puppet.victim.receive_eof()
-    assert ("in the middle of the handshake" in str(caught.value)) == (not puppet.victim.handshake_complete)
+    assert ("in the middle of the handshake" in repr(caught.value)) == (not puppet.victim.handshake_complete)
     assert caught.value.step is not None
     assert caught.value.step.role == role
     assert puppet.victim.data_to_send() == b""

@@ -112,7 +112,8 @@ class Attempt(ABC):
             side.stream.write(more)
             await side.stream.drain()
         side.stream.close()
-        with contextlib.suppress(Exception):
+        # asyncio's own wait_closed, cancelled once, is cancelled for ever.
+        with contextlib.suppress(Exception, asyncio.CancelledError):
             await side.stream.wait_closed()
 
     def _check(self) -> None:
@@ -123,7 +124,7 @@ class Attempt(ABC):
         check_transfer(server, client, said_end=self.said_end("server"))
         if not self.moment.acted:
             for side in self.sides.values():
-                assert side.error is None
+                assert side.error is None, repr(side.error)
                 assert side.ended
 
 

@@ -92,13 +92,17 @@ class Wire(asyncio.Transport):
     def lose(self, problem: Exception | None) -> None:
         """The connection is gone, with what had not gone out; the peer gets to know it as an end, or as this problem."""
         if not self._lost:
+            self._force_close(problem)
+            if problem is not None:
+                self.peer.lose(problem)
+
+    def _force_close(self, problem: Exception | None) -> None:
+        """What asyncio's own layer of TLS calls where it has failed."""
+        if not self._lost:
             self._closing = self._lost = True
             self._outbox.clear()
             self._loop.call_soon(self._protocol.connection_lost, problem)
-            if problem is None:
-                self._end_peer()
-            else:
-                self.peer.lose(problem)
+            self._end_peer()
 
     def pause_reading(self) -> None:
         self._paused = True

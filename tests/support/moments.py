@@ -157,7 +157,7 @@ def run(backend: str, main: Callable[[Callable[[float], None]], Awaitable[None]]
 
         anyio.run(main, jump, backend="asyncio", backend_options={"loop_factory": make_loop})
         gc.collect()
-        assert loops[0].faults == []
+        assert loops[0].faults == [], loops[0].faults
     else:
         trio._core._run._r.seed(0)  # type: ignore[attr-defined]  # the order of its tasks is the same on every run
         clocks.append(trio.testing.MockClock(autojump_threshold=0))

@@ -213,7 +213,7 @@ def test_the_end_in_every_state(shape: str, role: str, told: int) -> None:
     puppet = brought(shape, role, told)
     with pytest.raises(TruncatedStream) as caught:
         puppet.victim.receive_eof()
-    assert ("in the middle of the handshake" in str(caught.value)) == (not complete)
+    assert ("in the middle of the handshake" in repr(caught.value)) == (not complete)
 
 
 @pytest.mark.parametrize("role", ROLES)

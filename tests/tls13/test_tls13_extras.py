@@ -6,19 +6,26 @@ import zlib
 from typing import Any
 
 import pytest
-from certificates import client_identity, server_identity
+from certificates import anchors, client_identity, server_identity
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from memory import Pair, client_config, server_config
 
 from tlscope import (
     AlertReceived,
+    CertificateRejected,
     ClientAuth,
+    ClientConfig,
     ConfigError,
+    DecisionNeeded,
+    MemorySessionCache,
     Misuse,
     NamedGroup,
     ProtocolVersion,
     RawKeyIdentity,
+    ServerConfig,
+    TicketKeys,
     Trace,
+    VerifyPeer,
 )
 from tlscope.trace import Message, Record
 from tlscope.wire import extensions as x
@@ -279,13 +286,110 @@ def test_several_keys_or_junk_are_refused() -> None:
         assert pair.errors["client"].code == "bad-raw-key"
 
 
-def test_a_raw_key_hides_its_private_half_and_makes_no_tickets() -> None:
+def test_a_raw_key_hides_its_private_half() -> None:
     assert CertificateType.RawPublicKey == 2
     assert "private" not in repr(raw())
-    pair = Pair(
-        client_config(trust=None, trusted_raw_keys=[raw().public_key]), server_config(identities=(), raw_key=raw())
-    ).done()
-    assert pair.server._established.tickets_wanted is False
+
+
+def raw_friends(**client: Any) -> tuple[Any, Any]:
+    """A client and a server that know each other's raw keys, and keep sessions."""
+    theirs = raw(2)
+    mine = client_config(
+        trust=None, trusted_raw_keys=[theirs.public_key], raw_key=raw(1), sessions=MemorySessionCache()
+    )
+    settings = {"identities": (), "raw_key": theirs, "trusted_raw_keys": [raw(1).public_key], "trust": None}
+    return mine.replace(**client), server_config(**settings, client_auth=ClientAuth.REQUIRED, tickets=TicketKeys())
+
+
+def test_a_session_of_raw_keys_is_resumed_by_who_still_knows_them() -> None:
+    mine, theirs = raw_friends()
+    facts = []
+    for _ in range(3):
+        pair = Pair(mine, theirs).done()
+        facts.append((pair.client.facts.resumed, pair.client.facts.peer_chain, pair.server.facts.peer_chain))
+    keys = ((raw(2).public_key,), (raw(1).public_key,))
+    assert facts == [(False, *keys), (True, *keys), (True, *keys)]
+    # A key that is not trusted any more ends its sessions, on either side.
+    stranger = [raw(3).public_key]
+    with_both = theirs.replace(trusted_raw_keys=[*stranger, raw(1).public_key], raw_key=raw(3))
+    pair = Pair(mine.replace(trusted_raw_keys=stranger), with_both).run()
+    assert not pair.errors
+    assert not pair.client.facts.resumed
+    pair = Pair(mine, theirs.replace(trusted_raw_keys=stranger)).run()
+    assert pair.errors["server"].code == "unknown-raw-key"
+
+
+def test_a_session_is_not_resumed_under_settings_that_can_not_judge_its_server() -> None:
+    mine, theirs = raw_friends()
+    server = theirs.replace(identities=server_config().identities, client_auth=ClientAuth.NONE)
+    certified = mine.replace(trust=anchors(), trusted_raw_keys=())
+    assert Pair(certified, server).done().client.facts.peer is not None
+    facts = Pair(mine, server).done().client.facts
+    assert (facts.resumed, facts.peer_chain) == (False, (raw(2).public_key,))
+    facts = Pair(certified, server).done().client.facts
+    assert (facts.resumed, facts.peer is None) == (False, False)
+
+
+@pytest.mark.parametrize("believed", [True, False])
+def test_the_verdict_on_a_raw_key_may_be_the_applications(believed: bool) -> None:
+    mine, theirs = raw_friends(ask=frozenset({VerifyPeer}), trusted_raw_keys=[raw(3).public_key])
+    pair = Pair(mine, theirs).start()
+    while pair.move("client") | pair.move("server"):
+        asked = [one.decision for one in pair.events["client"] if isinstance(one, DecisionNeeded)]
+        pair.events["client"] = [one for one in pair.events["client"] if not isinstance(one, DecisionNeeded)]
+        for decision in asked:
+            assert (decision.raw_key, decision.chain) == (True, (raw(2).public_key,))
+            if believed:
+                pair.client.answer(None)
+                continue
+            with pytest.raises(CertificateRejected):  # the configuration does not know it
+                decision.resolve()
+            return
+    assert pair.client.handshake_complete
+    assert pair.server.handshake_complete
+
+
+@pytest.mark.parametrize("victim", ["client", "server"])
+def test_who_believes_raw_keys_alone_believes_no_certificate_of_tls_1_2(victim: str) -> None:
+    old = {"min_version": TLS1_2, "groups": [NamedGroup.x25519, NamedGroup.secp256r1]}
+    believes: dict[str, Any] = {**old, "trust": None, "trusted_raw_keys": [raw().public_key]}
+    if victim == "client":
+        mine, theirs = client_config(**believes), server_config(**old, max_version=TLS1_2)
+    else:
+        mine = client_config(**old, max_version=TLS1_2, identity=client_identity())
+        theirs = server_config(**believes, client_auth=ClientAuth.REQUIRED)
+    pair = Pair(mine, theirs).run()
+    assert pair.errors["server"].code == "no-common-version"
+    assert not pair.client.handshake_complete
+    # And so does whoever must not be asked for TLS 1.3 at all.
+    with pytest.raises(ConfigError, match="need TLS"):
+        (mine if victim == "client" else theirs).replace(max_version=TLS1_2)
+
+
+@pytest.mark.parametrize("victim", ["client", "server"])
+def test_what_can_not_be_judged_is_not_believed(victim: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same where the version did get agreed: the verdict has no way round."""
+    for one in (ClientConfig, ServerConfig):
+        monkeypatch.setattr(one, "_may_speak", lambda self, version: True)
+    old = {"min_version": TLS1_2, "max_version": TLS1_2, "groups": [NamedGroup.x25519, NamedGroup.secp256r1]}
+    believes: dict[str, Any] = {**old, "trust": None, "trusted_raw_keys": [raw().public_key]}
+    if victim == "client":
+        pair = Pair(client_config(**believes), server_config(**old)).run()
+    else:
+        asking = server_config(**believes, client_auth=ClientAuth.REQUIRED)
+        pair = Pair(client_config(**old, identity=client_identity()), asking).run()
+    assert pair.errors[victim].code == "unoffered-certificate-type"
+
+
+def test_a_type_that_was_not_offered_is_refused() -> None:
+    def rewrite(message: Any) -> Any:
+        if isinstance(message, EncryptedExtensions):
+            message.extensions = message.extensions.with_(x.CLIENT_CERTIFICATE_TYPE(CertificateType.X509))
+        return message
+
+    mine, theirs = raw_friends()
+    pair = Pair(mine, theirs.replace(rewrite=rewrite)).run()
+    assert pair.errors["client"].code == "unoffered-certificate-type"
 
 
 # GREASE (RFC 8701)

@@ -13,6 +13,7 @@ from ..errors import CertificateRejected, Incompatible, PeerViolation, Step, TLS
 from ..trust.distinguished_name import describe_name
 from ..trust.peer_key import PeerKey, UnreadableCertificate, WrongKeyUsage
 from ..wire import extensions as x
+from ..wire.codepoints import CertificateType
 from ..wire.extensions import Extensions
 from ..wire.handshake import Certificate, CertificateEntry, CertificateRequest, CertificateVerify
 from . import negotiate
@@ -185,7 +186,10 @@ def judge(
     if len(chain) > limit:
         raise PeerViolation(violations.CHAIN_TOO_LONG, count=len(chain), limit=limit, setting="Limits.max_certificates")
     if peer_shows_raw_key(hs):
-        return judge_raw_key(hs, chain)
+        return (yield from judge_raw_key(hs, chain, resumed=resumed))
+    if hs.config.believes_raw_keys_alone:
+        # Nothing here could judge a certificate, and none was asked for: what can't be judged is not believed.
+        raise PeerViolation(violations.UNOFFERED_CERTIFICATE_TYPE, received=CertificateType.X509)
     name = hs.server_name if hs.role == "client" and hs.config.check_server_name else None
 
     def verify() -> VerifiedPeer | None:

@@ -12,15 +12,17 @@ from ..trust.reasons import UnknownRawKey
 from ..wire import extensions as x
 from ..wire.codepoints import AlertDescription, CertificateType
 from ..wire.extensions import Extensions
+from .flow import Flow, VerifyPeer
 from .peer import Peer, other
 
 if TYPE_CHECKING:
     from ..config import ServerConfig, _Config
+    from ..sessions import Session
     from .driver import Handshake
 
 X509, RAW = CertificateType.X509, CertificateType.RawPublicKey
 
-__all__ = ["CertificateTypes", "choose_types", "judge_raw_key", "peer_shows_raw_key", "read_types"]
+__all__ = ["CertificateTypes", "choose_types", "judge_raw_key", "peer_shows_raw_key", "read_types", "types_of"]
 
 
 class CertificateTypes(NamedTuple):
@@ -43,7 +45,7 @@ def peer_shows_raw_key(hs: Handshake) -> bool:
 def acceptable(config: _Config) -> tuple[CertificateType, ...]:
     """What this side can judge, raw keys first, because they are configured on purpose."""
     raw = (RAW,) if config.trusted_raw_keys else ()
-    return (*raw, X509) if config.verifier is not None or not raw else raw
+    return raw if config.believes_raw_keys_alone else (*raw, X509)
 
 
 def choose_types(hs: Handshake, config: ServerConfig, hello: Extensions) -> list[tuple[int, bytes]]:
@@ -84,34 +86,54 @@ def _choose(
     )
 
 
-def read_types(hs: Handshake, answers: Extensions) -> None:
-    """What the server chose, on the client. Raises ``PeerViolation`` for what can't be judged or shown here."""
+def read_types(hs: Handshake, offered: Extensions, answers: Extensions) -> None:
+    """What the server chose, on the client. Raises ``PeerViolation`` for what was not offered or can't be judged here."""
     server, client = answers.get(x.SERVER_CERTIFICATE_TYPE), answers.get(x.CLIENT_CERTIFICATE_TYPE)
     if server is None and client is None and not hs.config.trusted_raw_keys:
         return  # as nearly always: nobody speaks of types
-    # An absent answer means X.509, which a client that trusts raw keys alone can't judge.
-    for chosen, possible in ((server or X509, acceptable(hs.config)), (client or X509, (X509, RAW))):
-        if chosen not in possible:
+    lists = (server, offered.get(x.SERVER_CERTIFICATE_TYPES)), (client, offered.get(x.CLIENT_CERTIFICATE_TYPES))
+    for chosen, listed in lists:
+        if chosen is not None and chosen not in (listed or ()):
             raise PeerViolation(violations.UNOFFERED_CERTIFICATE_TYPE, received=chosen)
+    # An absent answer means X.509, which a client that trusts raw keys alone can't judge.
+    if server is None and X509 not in acceptable(hs.config):
+        raise PeerViolation(violations.UNOFFERED_CERTIFICATE_TYPE, received=X509)
     hs.certificate_types = CertificateTypes(server or X509, client or X509)
 
 
-def judge_raw_key(hs: Handshake, chain: tuple[bytes, ...]) -> Peer:
+def types_of(session: Session, role: str) -> CertificateTypes:
+    """What was shown when a session began, as far as it matters to this side: what the peer showed."""
+    if not session.peer_raw_key:
+        return X509_CERTIFICATES
+    return CertificateTypes(server=RAW) if role == "client" else CertificateTypes(client=RAW)
+
+
+def judge_raw_key(hs: Handshake, chain: tuple[bytes, ...], *, resumed: bool = False) -> Flow[Peer]:
     """A raw key must be one of those that are trusted. Raises ``CertificateRejected`` or ``PeerViolation``."""
     whose = other(hs.role)
     if len(chain) != 1:
         raise PeerViolation(violations.BAD_RAW_KEY, problem=f"there are {len(chain)} of them")
     info = chain[0]
-    trusted = info in hs.config.trusted_raw_keys
-    if hs.sink is not None:
-        fingerprint = key_fingerprint(info)
-        reason = "" if trusted else "the key is not among trusted_raw_keys"
-        hs.sink(t.CertificatesVerified(trusted, whose, hs.server_name or "", names=(fingerprint,), reason=reason))
-    if not trusted:
-        raise CertificateRejected(
-            UnknownRawKey(whose=whose, fingerprint=key_fingerprint(info)), whose=whose, chain=chain
-        )
     try:
-        return Peer(chain, None, read_raw_key(info))
+        key = read_raw_key(info)
     except ValueError as problem:
         raise PeerViolation(violations.BAD_RAW_KEY, problem=problem) from None
+
+    def verify() -> None:
+        if info not in hs.config.trusted_raw_keys:
+            unknown = UnknownRawKey(whose=whose, fingerprint=key_fingerprint(info))
+            raise CertificateRejected(unknown, whose=whose, chain=chain)
+
+    try:
+        yield from hs.decide(VerifyPeer(chain, hs.server_name, verify, resumed=resumed, raw_key=True))
+    except CertificateRejected as problem:
+        _trace_verdict(hs, whose, info, problem.reason.sentence())
+        raise
+    _trace_verdict(hs, whose, info)
+    return Peer(chain, None, key)
+
+
+def _trace_verdict(hs: Handshake, whose: str, info: bytes, reason: str = "") -> None:
+    if hs.sink is not None:
+        names = (key_fingerprint(info),)
+        hs.sink(t.CertificatesVerified(not reason, whose, hs.server_name or "", names=names, reason=reason))

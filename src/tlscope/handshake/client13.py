@@ -38,7 +38,8 @@ from ..wire.handshake import (
 )
 from . import authenticate, negotiate
 from .certificate_compression import compress, decompress
-from .certificate_types import X509_CERTIFICATES, read_types
+from .certificate_types import peer_shows_raw_key, read_types, types_of
+from .early_data import early_data_status, settle_early_data
 from .established import Established
 from .flow import Flow
 from .hello import (
@@ -85,7 +86,7 @@ def client_handshake_13(hs: Handshake, config: ClientConfig, offer: Offer, hello
         hs.write_with_secret(client_traffic, "handshake")
 
     if psk is None:
-        read_types(hs, encrypted.extensions)
+        read_types(hs, offer.hello.extensions, encrypted.extensions)
         server = yield from hear_server_certificate(hs, config, offer)
     else:
         server = yield from resume_with(hs, config, psk)
@@ -177,36 +178,12 @@ def resume_with(hs: Handshake, config: ClientConfig, psk: Psk) -> Flow[Server]:
         hs.note("resumption", "external PSK", "the server knows the key", rfc="RFC 8446 section 2.2")
         return Server()
     hs.note("resumption", "resumed", "the server accepted the ticket", rfc="RFC 8446 section 2.2")
-    identity = next((one for one in config.identities if one.fingerprint == session.identity), None)
+    identity = next((one for one in config.all_identities if one.fingerprint == session.identity), None)
+    hs.certificate_types = types_of(session, "client")
     if not session.peer_chain:
         return Server(identity=identity)
     peer = yield from authenticate.judge(hs, config.verifier, session.peer_chain, resumed=True)
     return Server(peer, session.peer_signature_scheme, identity=identity)
-
-
-def early_data_status(hs: Handshake) -> str:
-    """What became of the early data that was offered, for the facts."""
-    return "rejected" if hs.early_data is None else hs.early_data.status
-
-
-def settle_early_data(
-    hs: Handshake, offer: Offer, message: EncryptedExtensions, psk: Psk | None, suite: Suite, alpn: str | None
-) -> bool:
-    """Whether the server takes the early data (section 4.2.10); False where none was offered, too."""
-    if hs.early_data is None:
-        return False
-    accepted = message.extensions.get(x.EARLY_DATA) is not None
-    if accepted:
-        session = None if psk is None else psk.session
-        if session is None or psk is not offer.psks[0]:
-            raise PeerViolation(violations.UNWANTED_EARLY_DATA_ANSWER, problem="did not accept the first PSK")
-        if session.cipher_suite != suite.name or session.alpn != alpn:
-            raise PeerViolation(violations.UNWANTED_EARLY_DATA_ANSWER, problem="changed the suite or the protocol")
-    hs.early_data.settle("accepted" if accepted else "rejected")
-    if not accepted:
-        hs.events.append(EarlyDataRejected(bytes(hs.early_data.sent)))
-    hs.early_data.sent.clear()
-    return accepted
 
 
 class Shown(NamedTuple):
@@ -391,7 +368,7 @@ def settle(
         facts,
         exporter,
         resumption,
-        resumable=hs.certificate_types == X509_CERTIFICATES,
+        peer_raw_key=peer_shows_raw_key(hs),
         session_created_at=created_at,
         external_psk=None if psk is None else psk.external,
         post_handshake_auth=x.POST_HANDSHAKE_AUTH.type in offer.hello.extensions,

@@ -10,14 +10,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .. import trace as t
+from .. import violations
 from ..crypto.cipher_suites import SUITES, Suite
-from ..errors import Misuse
+from ..errors import Misuse, PeerViolation
+from ..events import EarlyDataRejected
 from ..keys.schedule13 import TrafficSecret
 from ..wire import extensions as x
 from ..wire.codepoints import ContentType, ExtensionType
-from ..wire.handshake import ClientHello
+from ..wire.handshake import ClientHello, EncryptedExtensions
 from .hello import Offer
-from .psk import Selected
+from .psk import Psk, Selected
 
 if TYPE_CHECKING:
     from ..config import ClientConfig, ServerConfig
@@ -81,6 +83,31 @@ def send_early_data(hs: Handshake, data: bytes | memoryview) -> None:
     if hs.sink is not None:
         hs.sink(t.Data("sent", len(data), "early", bytes(data) if getattr(hs.sink, "secrets", False) else None))
     hs.records.queue(ContentType.application_data, data)
+
+
+def early_data_status(hs: Handshake) -> str:
+    """What became of the early data that was offered, for the facts."""
+    return "rejected" if hs.early_data is None else hs.early_data.status
+
+
+def settle_early_data(
+    hs: Handshake, offer: Offer, message: EncryptedExtensions, psk: Psk | None, suite: Suite, alpn: str | None
+) -> bool:
+    """Whether the server takes the early data (section 4.2.10); False where none was offered, too."""
+    if hs.early_data is None:
+        return False
+    accepted = message.extensions.get(x.EARLY_DATA) is not None
+    if accepted:
+        session = None if psk is None else psk.session
+        if session is None or psk is not offer.psks[0]:
+            raise PeerViolation(violations.UNWANTED_EARLY_DATA_ANSWER, problem="did not accept the first PSK")
+        if session.cipher_suite != suite.name or session.alpn != alpn:
+            raise PeerViolation(violations.UNWANTED_EARLY_DATA_ANSWER, problem="changed the suite or the protocol")
+    hs.early_data.settle("accepted" if accepted else "rejected")
+    if not accepted:
+        hs.events.append(EarlyDataRejected(bytes(hs.early_data.sent)))
+    hs.early_data.sent.clear()
+    return accepted
 
 
 def judge_early_data(

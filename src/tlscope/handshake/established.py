@@ -25,8 +25,8 @@ class Established:
     exporter: Exporter = field(repr=False)
     resumption_master_secret: bytes | None = field(default=None, repr=False)
     """What the PSKs of tickets come from; None where this side neither hands out tickets nor keeps them."""
-    resumable: bool = True
-    """Whether the session may be kept: one of raw public keys is not, whose trust is not in a chain."""
+    peer_raw_key: bool = False
+    """Whether what the peer showed, now or when the session began, is a raw public key (RFC 7250)."""
     tickets_wanted: bool = False
     """Whether the client can resume with a ticket and (EC)DHE (RFC 8446 section 4.2.9)."""
     session_created_at: float | None = None

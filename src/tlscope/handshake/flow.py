@@ -144,12 +144,13 @@ class Sign(Decision[bytes]):
 class VerifyPeer(Decision["VerifiedPeer | None"]):
     """The verdict on the peer's chain. An answer other than ``resolve()``'s replaces the whole verification.
 
-    ``ocsp_response`` is the DER that the peer stapled, None without one. ``resumed`` says that the chain was shown, and
-    judged, when the session began that is now to be resumed; a server that is answered with ``CertificateRejected``
-    then goes on with a full handshake.
+    ``ocsp_response`` is the DER that the peer stapled, None without one. With ``raw_key`` the chain is one raw public key
+    (a DER SubjectPublicKeyInfo, RFC 7250), about which a configuration knows only whether it is trusted. ``resumed`` says
+    that the chain was shown, and judged, when the session began that is now to be resumed; a server that is answered with
+    ``CertificateRejected`` then goes on with a full handshake.
     """
 
-    __slots__ = ("_verify", "chain", "ocsp_response", "resumed", "server_name")
+    __slots__ = ("_verify", "chain", "ocsp_response", "raw_key", "resumed", "server_name")
 
     def __init__(
         self,
@@ -159,12 +160,14 @@ class VerifyPeer(Decision["VerifiedPeer | None"]):
         *,
         ocsp_response: bytes | None = None,
         resumed: bool = False,
+        raw_key: bool = False,
     ) -> None:
         self.chain = chain
         self.server_name = server_name
         self._verify = verify
         self.ocsp_response = ocsp_response
         self.resumed = resumed
+        self.raw_key = raw_key
 
     def resolve(self) -> VerifiedPeer | None:
         """Verify as configured. Raises ``CertificateRejected``."""

@@ -12,10 +12,11 @@ from ..crypto.groups import GROUPS, KeyPair
 from ..errors import Incompatible, PeerViolation
 from ..trust.names import parse_server_name
 from ..wire import extensions as x
-from ..wire.codepoints import AlertDescription, ExtensionType, NamedGroup, ProtocolVersion
+from ..wire.codepoints import AlertDescription, CertificateType, ExtensionType, NamedGroup, ProtocolVersion
 from ..wire.extensions import Extensions, KeyShareEntry
 from ..wire.handshake import ClientHello, HelloRetryRequest, ServerHello
 from . import negotiate
+from .certificate_types import acceptable
 from .grease import add_grease
 from .psk import Psk, begun_with, psks_to_offer, with_psks
 
@@ -86,11 +87,14 @@ def find_session(hs: Handshake, config: ClientConfig) -> Session | None:
     if session.version is TLS1_2 and config.require_extended_master_secret and not session.extended_master_secret:
         return None
     known_by_key = begun_with(config.external_psks, session) is not None
-    known = known_by_key or any(one.fingerprint == session.identity for one in config.identities)
+    known = known_by_key or any(one.fingerprint == session.identity for one in config.all_identities)
     if session.identity and not known:
         return None  # it belongs to somebody else than this configuration
     if config.require_external_psk and not known_by_key:
         return None
+    shown = CertificateType.RawPublicKey if session.peer_raw_key else CertificateType.X509
+    if session.peer_chain and shown not in acceptable(config):
+        return None  # the present settings can't judge what the server showed
     return session
 
 

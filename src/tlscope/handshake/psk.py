@@ -22,6 +22,7 @@ from ..wire import extensions as x
 from ..wire.codepoints import AlertDescription, CipherSuite, ProtocolVersion, PskKeyExchangeMode
 from ..wire.extensions import OfferedPsks, PskIdentity
 from ..wire.handshake import ClientHello, ServerHello
+from .certificate_types import X509_CERTIFICATES, types_of
 from .flow import Flow
 from .resumption12 import decode_session, judge_again
 
@@ -207,8 +208,10 @@ def _find_psk(hs: Handshake, config: ServerConfig, hello: ClientHello, suite: Su
             truncated = hs.message[: -offered.binders_length]
             if not equal(selected.psk.binder(hs.before, truncated), offered.binders[index]):
                 raise PeerViolation(violations.BAD_BINDER, index=index)
-            if selected.psk.session is not None and selected.psk.external is None:
-                selected.peer = yield from judge_again(hs, config, selected.psk.session)
+            session = selected.psk.session
+            hs.certificate_types = X509_CERTIFICATES if session is None else types_of(session, "server")
+            if session is not None and selected.psk.external is None:
+                selected.peer = yield from judge_again(hs, config, session)
         except TicketRejected as reason:
             hs.note("resumption", "declined", f"PSK {index} can't be used: {reason}", rfc=_RFC)
             continue
@@ -262,7 +265,7 @@ def _known(hs: Handshake, config: ServerConfig, offered: PskIdentity, index: int
                     raise TicketRejected(f"it is for {psk.hash}, and {suite.name} uses {suite.hash}")
                 return Selected(psk, index)
     session, age_is_fresh = _open_ticket(hs, config, offered, suite)
-    identity = next((one for one in config.identities if one.fingerprint == session.identity), None)
+    identity = next((one for one in config.all_identities if one.fingerprint == session.identity), None)
     begun = begun_with(config.external_psks, session)
     if identity is None and begun is None:
         raise TicketRejected("it was made with a certificate that is not shown any more, or a key that is not known")

@@ -29,7 +29,7 @@ from ..wire.handshake import (
 )
 from . import authenticate, negotiate
 from .certificate_compression import compress, decompress
-from .certificate_types import X509_CERTIFICATES, choose_types
+from .certificate_types import choose_types, peer_shows_raw_key
 from .client13 import check_finished, expect_certificate, resumption_master_secret
 from .early_data import judge_early_data, reject_early_data
 from .established import Established
@@ -103,7 +103,7 @@ def server_handshake_13(hs: Handshake, config: ServerConfig, hello: ClientHello)
     # A session is bound to a certificate, or an external PSK, that it can be found by; a client that is refused has none.
     external = None if selected is None else selected.psk.external
     bound = (identity is not None or external is not None) and proof.refusal is None
-    tickets_wanted = bound and with_key_exchange(hello) and hs.certificate_types == X509_CERTIFICATES
+    tickets_wanted = bound and with_key_exchange(hello)
     resumption = None
     if (tickets_wanted and config.tickets is not None) or hs.reveals:
         resumption = resumption_master_secret(hs, master)
@@ -135,6 +135,7 @@ def server_handshake_13(hs: Handshake, config: ServerConfig, hello: ClientHello)
         tickets_wanted=tickets_wanted,
         session_created_at=None if session is None else session.created_at,
         external_psk=external,
+        peer_raw_key=peer_shows_raw_key(hs),
         post_handshake_auth=ExtensionType.post_handshake_auth in hello.extensions and config.trust is not None,
     )
 

@@ -56,6 +56,7 @@ def _session(
         identity="" if bound_to is None else bound_to.fingerprint,
         age_add=age_add,
         max_early_data=max_early_data,
+        peer_raw_key=established.peer_raw_key,
         ticket=ticket,
     )
 
@@ -100,7 +101,7 @@ def hear_ticket(hs: Handshake, config: ClientConfig, established: Established, m
             violations.BAD_TICKET, problem=f"its lifetime of {message.ticket_lifetime} s is over seven days"
         )
     check_place("NewSessionTicket", message.extensions, x.NEW_SESSION_TICKET_FORMS)
-    if message.ticket_lifetime == 0 or config.sessions is None or hs.server_name is None or not established.resumable:
+    if message.ticket_lifetime == 0 or config.sessions is None or hs.server_name is None:
         return  # section 4.6.1: a lifetime of zero says to discard it at once
     session = _session(
         config,
