@@ -134,47 +134,54 @@ class Engine:
 
     def _pump(self) -> list[Event]:
         hs, records = self._handshake, self._records
+        reassembly = hs.reassembly
         while not self._closed_by_peer:
             if self._driver.decision is not None:
                 if not (hs.events and isinstance(hs.events[-1], DecisionNeeded)):
                     hs.events.append(DecisionNeeded(self._driver.decision))
                 break
-            message = hs.reassembly.next_message() if hs.reassembly.pending else None
-            if message is not None:
-                self._driver.deliver(message)
-                if self._driver.finished:
-                    self._after_step()
-                elif hs.late_peer is not None and self._established is not None:
-                    late, hs.late_peer = hs.late_peer, None
-                    facts = replace(
-                        self._established.facts,
-                        peer=late.verified,
-                        peer_chain=late.chain,
-                        peer_signature_scheme=late.scheme,
-                        client_certificate_requested=True,
-                    )
-                    self._established = replace(self._established, facts=facts)
-                continue
-            records.inside_message = bool(hs.reassembly.pending)
+            if reassembly.pending:
+                message = reassembly.next_message()
+                if message is not None:
+                    self._deliver(message)
+                    continue
+            records.inside_message = reassembly.pending > 0
             record = records.next_record()
             if record is None:
                 break
-            self._receive_record(*record)
+            kind, content = record
+            if kind == _HANDSHAKE and content:
+                reassembly.feed(content)
+            else:
+                self._receive_record(kind, content)
         events, hs.events = hs.events, []
         return events
 
+    def _deliver(self, message: bytes) -> None:
+        self._driver.deliver(message)
+        if self._driver.finished:
+            self._after_step()
+        elif self._handshake.late_peer is not None and self._established is not None:
+            late, self._handshake.late_peer = self._handshake.late_peer, None
+            facts = replace(
+                self._established.facts,
+                peer=late.verified,
+                peer_chain=late.chain,
+                peer_signature_scheme=late.scheme,
+                client_certificate_requested=True,
+            )
+            self._established = replace(self._established, facts=facts)
+
     def _receive_record(self, kind: int, content: bytes) -> None:
-        hs = self._handshake
-        if kind != _HANDSHAKE and hs.reassembly.pending:
+        """Whatever is not a piece of a handshake message."""
+        if kind == _HANDSHAKE:
+            raise PeerViolation(violations.EMPTY_HANDSHAKE_RECORD, received=ContentType(kind))
+        if self._handshake.reassembly.pending:
             if kind == _ALERT:
                 self._receive_alert(content)  # a peer that gives up in the middle of a message may say so
             raise PeerViolation(violations.INTERLEAVED_RECORD, received=ContentType(kind))
         if kind == _DATA:
             self._receive_application_data(content)
-        elif kind == _HANDSHAKE:
-            if not content:
-                raise PeerViolation(violations.EMPTY_HANDSHAKE_RECORD, received=ContentType(kind))
-            hs.reassembly.feed(content)
         elif kind == _ALERT:
             self._receive_alert(content)
         elif kind == _CHANGE_CIPHER_SPEC:

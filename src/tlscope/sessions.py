@@ -10,11 +10,12 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
+from struct import Struct
 from typing import Protocol
 
 from .crypto.cipher_suites import AES_256_GCM, AeadKey, InvalidTag
 from .crypto.randomness import SYSTEM_RANDOMNESS, Randomness
-from .wire.codec import Reader, u8, u16, u32, vec8, vec16, vec24
+from .wire.codec import Reader, vec8, vec16, vec24
 from .wire.codepoints import CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme
 
 __all__ = [
@@ -29,6 +30,10 @@ __all__ = [
 
 MAX_LIFETIME = 7 * 24 * 3600
 """Seconds that a ticket may live (RFC 8446 section 4.6.1)."""
+
+
+_FIXED = Struct(">HHQQIHHII??")
+"""The fields of a session that have a fixed length."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -72,50 +77,50 @@ class Session:
 
     def encode(self) -> bytes:
         """Everything but ``ticket`` and ``session_id``, for a ticket's inside."""
-        return b"".join(
-            (
-                u16(self.version),
-                u16(self.cipher_suite),
-                vec8(self.secret),
-                int(self.created_at * 1000).to_bytes(8, "big"),
-                int(self.issued_at * 1000).to_bytes(8, "big"),
-                u32(self.lifetime),
-                vec16((self.server_name or "").encode()),
-                vec8((self.alpn or "").encode()),
-                vec24(b"".join([vec24(one) for one in self.peer_chain])),
-                u16(self.peer_signature_scheme or 0),
-                u16(self.group or 0),
-                u32(self.age_add),
-                u32(self.max_early_data),
-                vec8(self.identity.encode()),
-                u8(self.extended_master_secret | self.peer_raw_key << 1),
-            )
+        fixed = _FIXED.pack(
+            self.version,
+            self.cipher_suite,
+            int(self.created_at * 1000),
+            int(self.issued_at * 1000),
+            self.lifetime,
+            self.peer_signature_scheme or 0,
+            self.group or 0,
+            self.age_add,
+            self.max_early_data,
+            self.extended_master_secret,
+            self.peer_raw_key,
         )
+        names = vec16((self.server_name or "").encode()) + vec8((self.alpn or "").encode())
+        chain = b"".join([vec24(one) for one in self.peer_chain]) if self.peer_chain else b""
+        return b"".join((fixed, vec8(self.secret), names, vec8(self.identity.encode()), vec24(chain)))
 
     @classmethod
     def decode(cls, data: bytes) -> Session:
         """What ``encode`` wrote. Raises ``DecodeError``."""
         reader = Reader(data)
-        session = cls(
-            version=ProtocolVersion(reader.u16()),
-            cipher_suite=CipherSuite(reader.u16()),
-            secret=reader.vec8(),
-            created_at=int.from_bytes(reader.take(8), "big") / 1000,
-            issued_at=int.from_bytes(reader.take(8), "big") / 1000,
-            lifetime=reader.u32(),
-            server_name=reader.vec16().decode() or None,
-            alpn=reader.vec8().decode() or None,
-            peer_chain=reader.each(reader.vec24(), lambda r: r.vec24(1)),
-            peer_signature_scheme=SignatureScheme(scheme) if (scheme := reader.u16()) else None,
-            group=NamedGroup(group) if (group := reader.u16()) else None,
-            age_add=reader.u32(),
-            max_early_data=reader.u32(),
-            identity=reader.vec8().decode(),
-            extended_master_secret=bool((flags := reader.u8()) & 1),
-            peer_raw_key=bool(flags & 2),
-        )
+        fields = reader.unpack(_FIXED)
+        version, suite, created_at, issued_at, lifetime, scheme, group, age_add, early, extended, raw = fields
+        secret, server_name, alpn, identity = reader.vec8(), reader.vec16(), reader.vec8(), reader.vec8()
+        chain = reader.vec24()
         reader.end()
-        return session
+        return cls(
+            version=ProtocolVersion.of(version),
+            cipher_suite=CipherSuite.of(suite),
+            secret=secret,
+            created_at=created_at / 1000,
+            issued_at=issued_at / 1000,
+            lifetime=lifetime,
+            server_name=server_name.decode() or None,
+            alpn=alpn.decode() or None,
+            peer_chain=reader.each(chain, lambda r: r.vec24(1)) if chain else (),
+            peer_signature_scheme=SignatureScheme.of(scheme) if scheme else None,
+            group=NamedGroup.of(group) if group else None,
+            age_add=age_add,
+            max_early_data=early,
+            identity=identity.decode(),
+            extended_master_secret=extended,
+            peer_raw_key=raw,
+        )
 
     def with_ticket(self, ticket: bytes) -> Session:
         """The same session, known to the client by this ticket."""
@@ -156,16 +161,17 @@ class MemorySessionCache:
     def find(self, server_name: str, now: float) -> Session | None:
         """The newest fresh session; one of TLS 1.3 is taken out."""
         with self._lock:
-            kept = [one for one in self._sessions.get(server_name, ()) if one.is_fresh(now)]
-            if not kept:
-                self._sessions.pop(server_name, None)
-                return None
-            session = kept[-1]
-            if session.version is ProtocolVersion.TLS1_3:
+            kept = self._sessions.get(server_name)
+            while kept:
+                session = kept[-1]
+                if session.is_fresh(now):
+                    if session.version is ProtocolVersion.TLS1_3:
+                        kept.pop()
+                    self._sessions.move_to_end(server_name)
+                    return session
                 kept.pop()
-            self._sessions[server_name] = kept
-            self._sessions.move_to_end(server_name)
-            return session
+            self._sessions.pop(server_name, None)
+            return None
 
     def remove(self, server_name: str, session: Session) -> None:
         """Forget a session that failed."""
@@ -262,13 +268,15 @@ class TicketKeys:
         """The session in a ticket. Raises ``TicketRejected`` with the reason."""
         name, nonce, sealed = ticket[:16], ticket[16:28], ticket[28:]
         with self._lock:
-            keys = [key for key in self._keys if key.name == name]
-        if not keys:
-            raise TicketRejected("it was sealed with a key that is not, or no longer, known here")
-        if now >= keys[0].since + self._rotate_every + self.lifetime:
+            for key in self._keys:
+                if key.name == name:
+                    break
+            else:
+                raise TicketRejected("it was sealed with a key that is not, or no longer, known here")
+        if now >= key.since + self._rotate_every + self.lifetime:
             raise TicketRejected("the key that sealed it has expired")
         try:
-            return keys[0].aead.decrypt(nonce, sealed, name)
+            return key.aead.decrypt(nonce, sealed, name)
         except (InvalidTag, ValueError):
             raise TicketRejected("it was changed") from None
 

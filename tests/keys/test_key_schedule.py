@@ -140,7 +140,7 @@ def test_the_resumption_psk() -> None:
 
 def test_without_a_psk_and_without_a_key_exchange_zeros_stand_in() -> None:
     zeros = bytes(32)
-    assert EarlySecret(SHA256).binder(b"x", b"") == EarlySecret(SHA256, zeros).binder(b"x", b"")
+    assert EarlySecret(SHA256).binder(b"res binder", b"") == EarlySecret(SHA256, zeros).binder(b"res binder", b"")
     one, two = (EarlySecret(SHA256).handshake(SUITE, secret) for secret in (None, zeros))
     assert one.client_traffic(zeros).secret == two.client_traffic(zeros).secret
 

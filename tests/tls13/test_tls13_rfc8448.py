@@ -120,7 +120,8 @@ def client(trace: dict[str, Any], sink: Trace) -> ClientConnection:
         if not isinstance(said, m.ClientHello):
             return said
         said = replace(said, extensions=like(hello.extensions, said.extensions))
-        return with_psks(said, (Psk.of_session(kept, NOW.timestamp()),), Transcript())
+        with_psks(said, (Psk.of_session(kept, NOW.timestamp()),), Transcript())
+        return said
 
     config = client_config(
         randomness=Recorded(hello.random, trace["keys"]["client"][0]["private"]),

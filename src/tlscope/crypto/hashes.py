@@ -40,12 +40,15 @@ class Hash:
     """HMAC (RFC 2104) with a key. Setting the key is most of the work, so a copy serves whoever needs it again."""
     extract: Callable[[bytes, bytes], bytes] = field(repr=False)
     """HKDF-Extract (RFC 5869 section 2.2) of a salt and key material."""
+    empty: bytes = field(repr=False)
+    """The hash of nothing."""
     _blank: Any = field(repr=False)
 
     def new(self, data: bytes = b"") -> Any:
         """A running hash, with ``update``, ``copy`` and ``digest``."""
         running = self._blank.copy()  # looking a hash up by its name takes longer than hashing a message
-        running.update(data)
+        if data:
+            running.update(data)
         return running
 
     def digest(self, data: bytes) -> bytes:
@@ -69,7 +72,8 @@ class Hash:
 
 def _hash(name: str, algorithm: hashes.HashAlgorithm) -> Hash:
     keyed, extract = partial(HMAC, algorithm=algorithm), partial(HKDF.extract, algorithm)
-    return Hash(name, algorithm.digest_size, algorithm, keyed, extract, hashlib.new(name))
+    blank = hashlib.new(name)
+    return Hash(name, algorithm.digest_size, algorithm, keyed, extract, blank.digest(), blank)
 
 
 SHA256 = _hash("sha256", hashes.SHA256())

@@ -212,7 +212,8 @@ def say_hello_again(hs: Handshake, config: ClientConfig, offer: Offer, request: 
         hs.records.flush_handshake()
         hs.records.write = None  # the second ClientHello goes out as the first did
         hs.early_data = None
-    offer.hello = hs.send(with_psks(offer.hello, offer.psks, transcript))
+    offer.encoded = with_psks(offer.hello, offer.psks, transcript)
+    offer.hello = hs.send(offer.hello, encoded=offer.encoded)
     return offer
 
 

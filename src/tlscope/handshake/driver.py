@@ -77,26 +77,27 @@ class Driver:
             self._trace(raw)
             self._refuse(self._name)
         try:
-            message = waiting.decoders[kind](raw[4:])
+            message = decode(raw[4:])
         except DecodeError as problem:
             self._name = message_name(kind)
             self._trace(raw)
             row = violations.ILLEGAL_VALUE if isinstance(problem, IllegalValue) else violations.MALFORMED
             raise self.placed(PeerViolation(row, message=self._name, problem=problem)) from None
         cls = type(message)
-        self._name = cls.__name__
+        self._name = name = cls.__name__
         hs.message = raw
         if hs.sink is not None:
             self._trace(raw)
         if cls not in waiting.classes:
-            self._refuse(self._name)
-        if hs.transcript is not None:
+            self._refuse(name)
+        transcript = hs.transcript
+        if transcript is not None:
             if cls in _SNAPSHOT:
-                hs.before = hs.transcript.fork()
+                hs.before = transcript.fork()
             if kind != _HELLO_REQUEST:
-                hs.transcript.add(raw)
+                transcript.add(raw)
             if len(hs.heard) < MAX_REMEMBERED:
-                hs.heard.append(self._name)
+                hs.heard.append(name)
             if cls is ClientHello:
                 hs.hello = message
         self._advance(flow.send, message)

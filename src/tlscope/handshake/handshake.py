@@ -147,9 +147,10 @@ class Handshake:
 
     # Messages
 
-    def send(self, message: M, *, beside: bool = False) -> M:
+    def send(self, message: M, *, beside: bool = False, encoded: bytes = b"") -> M:
         """Queue a message and append it to the transcript; what was sent is returned, after ``config.rewrite``.
 
+        ``encoded`` is what ``message.encode()`` would give, for who has it already.
         ``beside`` is for what may be said at any time after the handshake and belongs to no transcript. Raises
         ``PeerViolation`` where the peer has said more than the message that is answered here.
         """
@@ -160,8 +161,8 @@ class Handshake:
                 message=message_name(self.message[0]) if self.message else "ChangeCipherSpec",
             )
         if self.config.rewrite is not None:
-            message = self.config.rewrite(message)
-        raw = message.encode()
+            message, encoded = self.config.rewrite(message), b""
+        raw = encoded or message.encode()
         if self.transcript is not None and not beside:
             self.transcript.add(raw)
             if len(self.said) < MAX_REMEMBERED:

@@ -38,6 +38,7 @@ class Offer:
 
     hello: ClientHello
     key_pairs: Mapping[NamedGroup, KeyPair] = field(repr=False)
+    encoded: bytes = field(repr=False)
     retried: HelloRetryRequest | None = None
     session: Session | None = field(default=None, repr=False)
     psks: tuple[Psk, ...] = ()
@@ -66,8 +67,8 @@ def make_offer(hs: Handshake, config: ClientConfig) -> Offer:
     early = bool(config.early_data and psks and may_carry_early_data(config, psks[0].session))
     if early:
         hello.extensions = hello.extensions.with_(x.EARLY_DATA(True))
-    with_psks(hello, psks, hs.before)
-    return Offer(hello, key_pairs, session=session, psks=psks, offers_early_data=early)
+    encoded = with_psks(hello, psks, hs.before)
+    return Offer(hello, key_pairs, encoded, session=session, psks=psks, offers_early_data=early)
 
 
 def may_carry_early_data(config: ClientConfig, session: Session | None) -> bool:
@@ -117,7 +118,7 @@ def _extensions(
 
 
 def retry(hs: Handshake, config: ClientConfig, offer: Offer, request: HelloRetryRequest) -> Offer:
-    """The second ClientHello, changed as the server asks and in nothing else (section 4.1.2); without binders yet."""
+    """The second ClientHello, changed as the server asks and in nothing else (section 4.1.2); not encoded yet."""
     suite = check_server_hello(offer, request)
     ext = request.extensions
     group, cookie = ext.get(x.SELECTED_GROUP), ext.get(x.COOKIE)
@@ -150,7 +151,7 @@ def retry(hs: Handshake, config: ClientConfig, offer: Offer, request: HelloRetry
     hello = ClientHello(first.random, first.cipher_suites, extensions, first.session_id)
     # Section 4.1.2: PSKs whose hash is not that of the chosen cipher suite may go, and the binders are new.
     psks = tuple(psk for psk in offer.psks if psk.hash is suite.hash)
-    return Offer(hello, key_pairs, request, psks=psks, offers_early_data=offer.offers_early_data)
+    return Offer(hello, key_pairs, b"", request, psks=psks, offers_early_data=offer.offers_early_data)
 
 
 def check_server_hello(offer: Offer, hello: ServerHello) -> Suite:

@@ -106,20 +106,24 @@ def psks_to_offer(hs: Handshake, config: ClientConfig, session: Session | None) 
     return tuple([psk for psk in psks if psk.hash in hashes])
 
 
-def with_psks(hello: ClientHello, psks: tuple[Psk, ...], transcript: Transcript) -> ClientHello:
-    """The hello with pre_shared_key as its last extension; ``transcript`` is what came before it."""
+def with_psks(hello: ClientHello, psks: tuple[Psk, ...], transcript: Transcript) -> bytes:
+    """Give the hello pre_shared_key as its last extension; ``transcript`` is what came before it.
+
+    Gives the whole message, because the binders cover all of it but themselves (section 4.2.11.2).
+    """
     if x.PRE_SHARED_KEYS.type in hello.extensions:
         hello.extensions = hello.extensions.without(x.PRE_SHARED_KEYS.type)
     if not psks:
-        return hello
+        return hello.encode()
     base = hello.extensions
     identities = tuple([PskIdentity(psk.identity, psk.obfuscated_age) for psk in psks])
     offered = OfferedPsks(identities, tuple([bytes(psk.hash.length) for psk in psks]))
     hello.extensions = base.with_(x.PRE_SHARED_KEYS(offered))
     truncated = hello.encode()[: -offered.binders_length]
-    binders = tuple([psk.binder(transcript, truncated) for psk in psks])
-    hello.extensions = base.with_(x.PRE_SHARED_KEYS(OfferedPsks(identities, binders)))
-    return hello
+    offered = OfferedPsks(identities, tuple([psk.binder(transcript, truncated) for psk in psks]))
+    kind, body = x.PRE_SHARED_KEYS(offered)
+    hello.extensions = base.with_((kind, body))
+    return truncated + body[-offered.binders_length :]
 
 
 def accepted_psk(config: Any, psks: tuple[Psk, ...], hello: ServerHello, suite: Suite) -> Psk | None:

@@ -12,12 +12,15 @@ from typing import NoReturn
 from .. import violations
 from ..errors import PeerViolation
 from ..wire.codepoints import ContentType
-from ..wire.records import HEADER_LENGTH, MAX_PLAINTEXT, recognise
+from ..wire.records import HEADER, HEADER_LENGTH, MAX_PLAINTEXT, recognise
 from .protection import Direction, InvalidTag, UnsupportedRecord
 
 __all__ = ["RecordLayer"]
 
 _CCS, _ALERT, _HANDSHAKE, _DATA = 20, 21, 22, 23
+
+_PROTECTED = b"\x17\x03\x03"
+"""What the header of every protected record of TLS 1.3 begins with, and in TLS 1.2 of one with application data."""
 
 OnRecord = Callable[[str, int, str, int, int, bytes], None]
 """Called with direction, content type, epoch, sequence number, length of the content and the record as on the wire."""
@@ -114,17 +117,20 @@ class RecordLayer:
             source, start = self._source, self._position
             body = start + HEADER_LENGTH
             if body > len(source):
-                self._keep_rest()
+                if source:
+                    self._keep_rest()
                 return None
             header = source[start:body]
-            kind, length = header[0], header[3] << 8 | header[4]
-            self._check_header(header, kind, length)
+            length = header[3] << 8 | header[4]
+            read = self.read
+            if read is None or length > read.max_fragment or not header.startswith(_PROTECTED):
+                self._check_header(header, header[0], length)
             stop = body + length
             if stop > len(source):
                 self._keep_rest()
                 return None
             self._position = stop
-            record = self._open(header, kind, source[body:stop])
+            record = self._open(header, header[0], source[body:stop])
             if record is not None:
                 return record
 
@@ -283,11 +289,11 @@ class RecordLayer:
             self.on_record("sent", kind, write.epoch, sequence, len(content), bytes(record))
 
     def _emit_plain(self, kind: int, content: bytes | memoryview) -> None:
-        head = kind.to_bytes(1, "big") + self.record_version.to_bytes(2, "big") + len(content).to_bytes(2, "big")
-        record = b"".join((head, content))
+        length = len(content)
+        record = b"".join((HEADER(kind, self.record_version, length), content))
         self._out.append(record)
         if self.on_record is not None:
-            self.on_record("sent", kind, "plaintext", self._sequence_out, len(content), record)
+            self.on_record("sent", kind, "plaintext", self._sequence_out, length, record)
         self._sequence_out += 1
 
 

@@ -6,13 +6,13 @@ from typing import Protocol
 
 from ..crypto.cipher_suites import AeadKey, InvalidTag, Suite
 from ..wire.codepoints import ContentType
-from ..wire.records import MAX_CIPHERTEXT_12, MAX_CIPHERTEXT_13
+from ..wire.records import HEADER, MAX_CIPHERTEXT_12, MAX_CIPHERTEXT_13
 
 __all__ = ["Direction", "InvalidTag", "Protection12", "Protection13", "UnsupportedRecord"]
 
 _VERSION = b"\x03\x03"
 _LONG = 4096
-_APPLICATION_HEADER = bytes((ContentType.application_data,)) + _VERSION
+_VERSION_NUMBER, _DATA = 0x0303, int(ContentType.application_data)
 
 
 class UnsupportedRecord(ValueError):
@@ -89,21 +89,23 @@ class Protection13(_Keyed):
     def seal(self, content_type: int, content: bytes | memoryview, padding: int = 0) -> bytes | bytearray:
         """The whole record, header included, with ``padding`` zero bytes inside (section 5.4)."""
         inner = b"".join((content, content_type.to_bytes(1 + padding, "little")))
-        length = len(inner) + self._tag
-        header = _APPLICATION_HEADER + length.to_bytes(2, "big")
-        nonce = (self._iv ^ self.sequence).to_bytes(12, "big")
-        self.sequence += 1
-        return self._record(header, nonce, inner, header)
+        header = HEADER(_DATA, _VERSION_NUMBER, len(inner) + self._tag)
+        sequence = self.sequence
+        self.sequence = sequence + 1
+        return self._record(header, (self._iv ^ sequence).to_bytes(12, "big"), inner, header)
 
     def open(self, header: bytes, fragment: bytes) -> tuple[int, bytes]:
         """Content type and content of a record's fragment."""
-        inner = self._aead.decrypt((self._iv ^ self.sequence).to_bytes(12, "big"), fragment, header)
-        self.sequence += 1
-        if not inner or inner[-1] == 0:
+        sequence = self.sequence
+        inner = self._aead.decrypt((self._iv ^ sequence).to_bytes(12, "big"), fragment, header)
+        self.sequence = sequence + 1
+        kind = inner[-1] if inner else 0
+        if not kind:
             inner = inner.rstrip(b"\0")
             if not inner:
                 raise UnsupportedRecord
-        return inner[-1], inner[:-1]
+            kind = inner[-1]
+        return kind, inner[:-1]
 
 
 class Protection12(_Keyed):

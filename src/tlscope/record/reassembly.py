@@ -15,10 +15,11 @@ class Reassembly:
     ``max_message`` and ``max_total`` bound one message and, until ``relax`` is called, all of them, in bytes.
     """
 
-    __slots__ = ("_buffer", "_max_message", "_max_total", "_total", "pending")
+    __slots__ = ("_buffer", "_max_message", "_max_total", "_position", "_total", "pending")
 
     def __init__(self, max_message: int, max_total: int) -> None:
-        self._buffer = bytearray()
+        self._buffer: bytes | bytearray = b""
+        self._position = 0
         self._max_message = max_message
         self._max_total: int | None = max_total
         self._total = 0
@@ -36,8 +37,16 @@ class Reassembly:
 
     def feed(self, content: bytes) -> None:
         """Take a handshake record's content."""
-        self._buffer += content
-        self.pending = len(self._buffer)
+        if not self.pending:
+            self._buffer, self._position = content, 0
+        else:
+            if isinstance(self._buffer, bytearray):
+                del self._buffer[: self._position]
+            else:  # a message over many records must not be copied once for each
+                self._buffer = bytearray(self._buffer[self._position :])
+            self._position = 0
+            self._buffer += content
+        self.pending += len(content)
         self._total += len(content)
         if self._max_total is not None and self._total > self._max_total:
             raise PeerViolation(
@@ -46,22 +55,25 @@ class Reassembly:
 
     def next_message(self) -> bytes | None:
         """The next whole message, or None. Raises ``PeerViolation`` as soon as a header announces too much."""
-        if self.pending < 4:
+        pending = self.pending
+        if pending < 4:
             return None
-        buffer = self._buffer
-        length = int.from_bytes(buffer[1:4], "big")
+        buffer, start = self._buffer, self._position
+        length = int.from_bytes(buffer[start + 1 : start + 4], "big")
         if length > self._max_message:
             raise PeerViolation(
                 violations.MESSAGE_TOO_LONG,
-                message=HandshakeType.of(buffer[0]),
+                message=HandshakeType.of(buffer[start]),
                 length=length,
                 limit=self._max_message,
                 setting="Limits.max_handshake_message",
             )
         length += 4
-        if self.pending < length:
+        if pending < length:
             return None
-        message = bytes(buffer[:length])
-        del buffer[:length]
-        self.pending -= length
+        self.pending = pending = pending - length
+        self._position = stop = start + length
+        message = bytes(buffer[start:stop])
+        if not pending:
+            self._buffer = b""
         return message

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from struct import Struct
-from typing import TypeVar
+from typing import Any, TypeVar
 
 __all__ = ["DecodeError", "IllegalValue", "Reader", "u8", "u16", "u24", "u32", "vec8", "vec16", "vec24"]
 
@@ -48,6 +48,15 @@ class Reader:
         start, self._position = self._position, self._end
         return self._data[start : self._end]
 
+    def unpack(self, fields: Struct) -> tuple[Any, ...]:
+        """Fields of fixed lengths, all at once."""
+        start = self._position
+        stop = start + fields.size
+        if stop > self._end:
+            raise DecodeError(f"{fields.size} bytes are due and {self._end - start} are there")
+        self._position = stop
+        return fields.unpack_from(self._data, start)
+
     def u8(self) -> int:
         """One byte as an integer."""
         position = self._position
@@ -58,11 +67,12 @@ class Reader:
 
     def u16(self) -> int:
         """Two bytes, big-endian."""
-        position = self._position
-        if position + 2 > self._end:
+        data, position = self._data, self._position
+        stop = position + 2
+        if stop > self._end:
             raise DecodeError(f"2 bytes are due and {self._end - position} are there")
-        self._position = position + 2
-        return self._data[position] << 8 | self._data[position + 1]
+        self._position = stop
+        return data[position] << 8 | data[position + 1]
 
     def u24(self) -> int:
         """Three bytes, big-endian."""
@@ -74,41 +84,46 @@ class Reader:
 
     def vec8(self, least: int = 0, most: int = 0xFF) -> bytes:
         """A vector with a length of one byte, between ``least`` and ``most`` bytes long."""
-        position = self._position
-        start = position + 1
-        length = self._data[position] if start <= self._end else -1
-        stop = start + length
-        if not least <= length <= most or stop > self._end:
-            raise self._bad_vector(1, length, least, most)
-        self._position = stop
-        return self._data[start:stop]
+        data, position = self._data, self._position
+        if position < self._end:
+            length = data[position]
+            start = position + 1
+            stop = start + length
+            if stop <= self._end and least <= length <= most:
+                self._position = stop
+                return data[start:stop]
+        raise self._bad_vector(1, least, most)
 
     def vec16(self, least: int = 0, most: int = 0xFFFF) -> bytes:
         """A vector with a length of two bytes, between ``least`` and ``most`` bytes long."""
-        position = self._position
+        data, position = self._data, self._position
         start = position + 2
-        length = self._data[position] << 8 | self._data[position + 1] if start <= self._end else -1
-        stop = start + length
-        if not least <= length <= most or stop > self._end:
-            raise self._bad_vector(2, length, least, most)
-        self._position = stop
-        return self._data[start:stop]
+        if start <= self._end:
+            length = data[position] << 8 | data[position + 1]
+            stop = start + length
+            if stop <= self._end and least <= length <= most:
+                self._position = stop
+                return data[start:stop]
+        raise self._bad_vector(2, least, most)
 
     def vec24(self, least: int = 0, most: int = 0xFFFFFF) -> bytes:
         """A vector with a length of three bytes, between ``least`` and ``most`` bytes long."""
-        position = self._position
+        data, position = self._data, self._position
         start = position + 3
-        length = int.from_bytes(self._data[position:start], "big") if start <= self._end else -1
-        stop = start + length
-        if not least <= length <= most or stop > self._end:
-            raise self._bad_vector(3, length, least, most)
-        self._position = stop
-        return self._data[start:stop]
+        if start <= self._end:
+            length = int.from_bytes(data[position:start], "big")
+            stop = start + length
+            if stop <= self._end and least <= length <= most:
+                self._position = stop
+                return data[start:stop]
+        raise self._bad_vector(3, least, most)
 
-    def _bad_vector(self, width: int, length: int, least: int, most: int) -> DecodeError:
-        """Why the vector at hand can't be read: ``length`` is what is announced, -1 where even that is missing."""
-        if length < 0:
+    def _bad_vector(self, width: int, least: int, most: int) -> DecodeError:
+        """Why the vector at hand can't be read."""
+        start = self._position + width
+        if start > self._end:
             return DecodeError(f"a length of {width} bytes is due and {self.remaining} are there")
+        length = int.from_bytes(self._data[self._position : start], "big")
         if not least <= length <= most:
             return DecodeError(f"a vector of {length} bytes stands where {least} to {most} are allowed")
         return DecodeError(f"{length} bytes are announced and {self.remaining - width} are there")

@@ -8,8 +8,7 @@ table is kept as the bytes it was.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
 from struct import Struct
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -32,13 +31,15 @@ T = TypeVar("T")
 class ExtensionForm(Generic[T]):
     """How one extension's body looks in one kind of message. Calling it with a value makes the extension.
 
-    ``fresh`` says that the body is another one in every handshake, so that there is no use in remembering it.
+    ``fresh`` says that the body is another one in every handshake, so that there is no use in remembering it; the values
+    of others are kept in ``known``.
     """
 
     type: ExtensionType
     decode: Callable[[Reader], T]
     encode: Callable[[T], bytes]
     fresh: bool = False
+    known: dict[bytes, T] = field(default_factory=dict, repr=False, compare=False)
 
     def __call__(self, value: T) -> tuple[int, bytes]:
         """The extension with this value, ready for ``Extensions``."""
@@ -46,27 +47,22 @@ class ExtensionForm(Generic[T]):
 
     def read(self, body: bytes) -> T:
         """The value in a body. Raises ``DecodeError``, also for bytes left over."""
-        if self.fresh or len(body) > _REMEMBERED_LENGTH:
-            return _read(self.decode, body)
-        value: T = _remembered(self.decode, body)
+        reader = Reader(body)
+        value = self.decode(reader)
+        reader.end()
+        if not self.fresh and len(body) <= _REMEMBERED_LENGTH:
+            if len(self.known) >= _REMEMBERED:
+                self.known.clear()
+            self.known[body] = value
         return value
 
 
-_HEADER = Struct(">HH").pack
+_HEADER = Struct(">HH")
 """A code point and the length of what follows: the head of an extension, or of a key share."""
+_read_header, _header = _HEADER.unpack_from, _HEADER.pack
 
-_REMEMBERED_LENGTH = 64
-"""Bodies up to this many bytes, which are mostly the same from one connection to the next, are decoded once."""
-
-
-def _read(decode: Callable[[Reader], T], body: bytes) -> T:
-    reader = Reader(body)
-    value = decode(reader)
-    reader.end()
-    return value
-
-
-_remembered = lru_cache(maxsize=512)(_read)
+_REMEMBERED, _REMEMBERED_LENGTH = 64, 64
+"""How many values a form remembers, of bodies of how many bytes: most are the same from one connection to the next."""
 
 
 class Extensions:
@@ -91,8 +87,8 @@ class Extensions:
             start = position + 4
             if start > end:
                 raise DecodeError("it ends in the middle of an extension's header")
-            kind = body[position] << 8 | body[position + 1]
-            position = start + (body[position + 2] << 8 | body[position + 3])
+            kind, length = _read_header(body, position)
+            position = start + length
             if position > end:
                 raise DecodeError(f"its extension {ExtensionType.of(kind)} is longer than what is left")
             form = forms.get(kind)
@@ -101,11 +97,16 @@ class Extensions:
                 problem = DecodeError if form is None else IllegalValue
                 raise problem(f"the extension {ExtensionType.of(kind)} stands there twice")
             data = raw[kind] = body[start:position]
-            if form is not None:
-                try:
-                    values[kind] = form.read(data)
-                except DecodeError as error:
-                    raise type(error)(f"its extension {form.type} is malformed: {error}") from None
+            if form is None:
+                continue
+            value = form.known.get(data, form) if length <= _REMEMBERED_LENGTH else form
+            if value is not form:  # which stands for nothing: a value may be None
+                values[kind] = value
+                continue
+            try:
+                values[kind] = form.read(data)
+            except DecodeError as error:
+                raise type(error)(f"its extension {form.type} is malformed: {error}") from None
         return extensions
 
     def get(self, form: ExtensionForm[T]) -> T | None:
@@ -158,7 +159,7 @@ class Extensions:
 
     def encode(self) -> bytes:
         """The vector of extensions behind its two-byte length."""
-        body = b"".join([_HEADER(kind, len(data)) + data for kind, data in self._raw.items()])
+        body = b"".join([_header(kind, len(data)) + data for kind, data in self._raw.items()])
         return len(body).to_bytes(2, "big") + body
 
 
@@ -175,7 +176,7 @@ class KeyShareEntry(NamedTuple):
 
     def encode(self) -> bytes:
         """The entry's bytes."""
-        return _HEADER(self.group, len(self.key_exchange)) + self.key_exchange
+        return _header(self.group, len(self.key_exchange)) + self.key_exchange
 
 
 class PskIdentity(NamedTuple):

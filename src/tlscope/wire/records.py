@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from struct import Struct
+
 HEADER_LENGTH = 5
+HEADER = Struct(">BHH").pack
+"""A record's header, from its content type, version and length."""
 MAX_PLAINTEXT = 1 << 14
 """Bytes of content in one record, at most."""
 MAX_CIPHERTEXT_13 = MAX_PLAINTEXT + 256
