@@ -181,14 +181,14 @@ class _Connection(Engine):
         if self.trace is not None:
             kept = bytes(view) if getattr(self.trace, "secrets", False) else None
             self.trace(t.Data("sent", len(view), write.epoch, kept))
-        start = 0
-        while start < len(view):
+        start, length = 0, len(view)
+        while start < length:
             # Section 5.5: change the keys before this one has protected more records than its AEAD allows.
             records = limit - self._records.write.sequence  # type: ignore[union-attr]
             if records <= 0:
                 self.update_keys()
                 continue
-            stop = min(len(view), start + records * self._records.max_fragment)
+            stop = min(length, start + records * self._records.max_fragment)
             self._records.queue(ContentType.application_data, view[start:stop])
             start = stop
 

@@ -152,6 +152,8 @@ class Engine:
             kind, content = record
             if kind == _HANDSHAKE and content:
                 reassembly.feed(content)
+            elif kind == _DATA and not reassembly.pending:
+                self._receive_application_data(content)
             else:
                 self._receive_record(kind, content)
         events, hs.events = hs.events, []

@@ -70,7 +70,7 @@ def test_records_come_out_of_any_split(records: list[tuple[int, bytes]], cuts: l
 def test_protected_records_come_one_byte_at_a_time(records: list[tuple[int, bytes]]) -> None:
     layer, sealer, found = protected_layer(), keys(), []
     for kind, content in records:
-        for byte in bytes(sealer.seal(kind, content)):
+        for byte in b"".join(sealer.seal(kind, content)):
             layer.feed(bytes((byte,)))
             found += all_of(layer)
     assert found == records
@@ -93,7 +93,7 @@ def test_an_unfinished_record_is_counted() -> None:
 
 def test_keys_may_change_between_two_records_of_one_read() -> None:
     layer = protected_layer()
-    layer.feed(bytes(keys().seal(22, b"one")) + bytes(keys("application").seal(23, b"two")))
+    layer.feed(b"".join(keys().seal(22, b"one")) + b"".join(keys("application").seal(23, b"two")))
     assert layer.next_record() == (22, b"one")
     layer.read = keys("application")
     assert layer.next_record() == (23, b"two")
@@ -124,23 +124,23 @@ def test_a_protected_record_that_announces_too_much_is_refused_at_once() -> None
 
 def test_a_protected_record_with_too_much_inside_is_refused() -> None:
     layer = protected_layer()
-    layer.feed(bytes(keys().seal(23, bytes(2**14))))
+    layer.feed(b"".join(keys().seal(23, bytes(2**14))))
     assert layer.next_record() == (23, bytes(2**14))
     layer = protected_layer()
-    layer.feed(bytes(keys().seal(23, b"x" * (2**14 + 1))))
+    layer.feed(b"".join(keys().seal(23, b"x" * (2**14 + 1))))
     refused(violations.RECORD_TOO_LONG, layer.next_record)
 
 
 def test_padding_counts_towards_the_bound() -> None:
     # RFC 8446 section 5.4: content, type and padding have at most 2^14 + 1 bytes.
     layer = protected_layer()
-    layer.feed(bytes(keys().seal(23, b"x" * 100, 2**14 - 100)))
+    layer.feed(b"".join(keys().seal(23, b"x" * 100, 2**14 - 100)))
     assert layer.next_record() == (23, b"x" * 100)
     layer = protected_layer()
-    layer.feed(bytes(keys().seal(23, b"x" * 100, 2**14 - 99)))
+    layer.feed(b"".join(keys().seal(23, b"x" * 100, 2**14 - 99)))
     refused(violations.RECORD_TOO_LONG, layer.next_record)
     layer = protected_layer()
-    layer.feed(bytes(keys().seal(23, b"", 2**14 + 100)))
+    layer.feed(b"".join(keys().seal(23, b"", 2**14 + 100)))
     refused(violations.RECORD_TOO_LONG, layer.next_record)
 
 
@@ -195,27 +195,27 @@ def test_only_the_first_record_under_the_handshake_keys_may_be_an_alert_without_
     layer.feed(plain(21, b"\2\x28"))
     assert layer.next_record() == (21, b"\2\x28")
     layer = protected_layer("handshake")
-    layer.feed(bytes(keys().seal(22, b"first")) + plain(21, b"\2\x28"))
+    layer.feed(b"".join(keys().seal(22, b"first")) + plain(21, b"\2\x28"))
     assert layer.next_record() == (22, b"first")
     refused(violations.UNPROTECTED_RECORD, layer.next_record)
 
 
 def test_a_change_cipher_spec_stays_plain_in_tls_1_3() -> None:
     layer = protected_layer("application")
-    layer.feed(plain(20, b"\1") + bytes(keys().seal(23, b"data")))
+    layer.feed(plain(20, b"\1") + b"".join(keys().seal(23, b"data")))
     assert all_of(layer) == [(20, b"\1"), (23, b"data")]
 
 
 def test_a_protected_change_cipher_spec_is_refused() -> None:
     # RFC 8446 section 5: one that is protected is as unexpected as any other.
     layer = protected_layer()
-    layer.feed(bytes(keys().seal(20, b"\1")))
+    layer.feed(b"".join(keys().seal(20, b"\1")))
     refused(violations.BAD_CHANGE_CIPHER_SPEC, layer.next_record)
 
 
 def test_a_record_that_does_not_open_is_refused() -> None:
     layer = protected_layer()
-    good = bytes(keys().seal(22, b"one"))
+    good = b"".join(keys().seal(22, b"one"))
     layer.feed(good)
     assert layer.next_record() == (22, b"one")
     layer.feed(good)
@@ -225,7 +225,7 @@ def test_a_record_that_does_not_open_is_refused() -> None:
 
 def test_a_record_without_a_type_is_refused() -> None:
     layer = protected_layer()
-    layer.feed(bytes(keys().seal(0, b"")))
+    layer.feed(b"".join(keys().seal(0, b"")))
     refused(violations.NO_CONTENT_TYPE, layer.next_record)
 
 
@@ -234,12 +234,14 @@ def test_refused_early_data_is_passed_over_up_to_its_budget() -> None:
     other = Protection13(SUITE, b"\1" * 16, bytes(12), "early")
     layer = protected_layer()
     layer.skip_budget = 200
-    layer.feed(bytes(other.seal(23, bytes(50))) + bytes(other.seal(23, bytes(50))) + bytes(keys().seal(22, b"end")))
+    layer.feed(
+        b"".join(other.seal(23, bytes(50))) + b"".join(other.seal(23, bytes(50))) + b"".join(keys().seal(22, b"end"))
+    )
     assert layer.next_record() == (22, b"end")
     assert layer.skip_budget == 0
     layer = protected_layer()
     layer.skip_budget = 100
-    layer.feed(bytes(other.seal(23, bytes(50))) * 2)
+    layer.feed(b"".join(other.seal(23, bytes(50))) * 2)
     refused(violations.TOO_MUCH_SKIPPED_EARLY_DATA, layer.next_record)
 
 

@@ -167,7 +167,7 @@ class Puppet:
         """One record under the keys of now."""
         if self.write is None:
             return plain(kind, content)
-        return bytes(self.write.seal(kind, content, padding))
+        return b"".join(self.write.seal(kind, content, padding))
 
     def say(self, content: bytes, kind: int = ContentType.handshake) -> None:
         """Send one record under the keys of now."""

@@ -18,9 +18,6 @@ __all__ = ["SUITES", "Aead", "AeadKey", "InvalidTag", "Suite"]
 class AeadKey(Protocol):
     """An AEAD with its key (RFC 5116)."""
 
-    def encrypt_into(self, nonce: bytes, data: Any, associated_data: Any, buf: Any) -> int:
-        """Write ciphertext and tag into ``buf``, which has exactly their length."""
-
     def encrypt(self, nonce: bytes, data: Any, associated_data: Any) -> bytes:
         """Ciphertext and tag."""
 

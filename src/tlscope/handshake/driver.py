@@ -77,7 +77,7 @@ class Driver:
             self._trace(raw)
             self._refuse(self._name)
         try:
-            message = decode(raw[4:])
+            message = waiting.decoders[kind](raw[4:])
         except DecodeError as problem:
             self._name = message_name(kind)
             self._trace(raw)
@@ -140,7 +140,7 @@ class Driver:
         try:
             self._waiting = waiting = step(value)
             self._name = None
-            self.decision = waiting if isinstance(waiting, Decision) else None
+            self.decision = None if isinstance(waiting, Expect) else waiting
         except StopIteration as end:
             self.result, self.finished = end.value, True
             self._waiting = self._flow = self._name = self.decision = None

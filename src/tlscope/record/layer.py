@@ -19,6 +19,9 @@ __all__ = ["RecordLayer"]
 
 _CCS, _ALERT, _HANDSHAKE, _DATA = 20, 21, 22, 23
 
+_LONG = 2048
+"""Bytes from which on a view costs less than a copy."""
+
 _PROTECTED = b"\x17\x03\x03"
 """What the header of every protected record of TLS 1.3 begins with, and in TLS 1.2 of one with application data."""
 
@@ -70,7 +73,7 @@ class RecordLayer:
         self._source: bytes = b""
         self._position = 0
         self._pending = bytearray()
-        self._out: list[bytes | bytearray] = []
+        self._out: list[bytes] = []
         self._handshake: list[bytes] = []
         self._seen_first = False
         self._sequence_in = 0
@@ -130,7 +133,9 @@ class RecordLayer:
                 self._keep_rest()
                 return None
             self._position = stop
-            record = self._open(header, header[0], source[body:stop])
+            # A long fragment that is to be opened need not be copied before.
+            long = length > _LONG and read is not None
+            record = self._open(header, header[0], memoryview(source)[body:stop] if long else source[body:stop])
             if record is not None:
                 return record
 
@@ -166,20 +171,20 @@ class RecordLayer:
         if length > limit + (256 if self.skip_budget else 0):
             raise PeerViolation(violations.RECORD_TOO_LONG, length=length, limit=limit)
 
-    def _open(self, header: bytes, kind: int, fragment: bytes) -> tuple[int, bytes] | None:
+    def _open(self, header: bytes, kind: int, fragment: bytes | memoryview) -> tuple[int, bytes] | None:
         read, inside, limit = self.read, len(fragment), MAX_PLAINTEXT
         if read is None:
             if kind == _DATA and self.skip_budget and not self.inside_message:
                 self._skip(len(fragment))
                 return None
-            sequence, epoch, content = self._sequence_in, "plaintext", fragment
+            sequence, epoch, content = self._sequence_in, "plaintext", bytes(fragment)
             self._sequence_in += 1
         elif self.is_tls13 and kind != _DATA:
             # Section 5: a ChangeCipherSpec for middleboxes stays unprotected. Section 6.2: so does the alert of a peer
             # that failed before it had keys, which only the first record under the handshake keys can be.
             if kind != _CCS and not (kind == _ALERT and read.epoch == "handshake" and read.sequence == 0):
                 self._refuse_unprotected(read, header, kind, fragment)
-            sequence, epoch, content = 0, "plaintext", fragment
+            sequence, epoch, content = 0, "plaintext", bytes(fragment)
         else:
             sequence, epoch = read.sequence, read.epoch
             try:
@@ -200,10 +205,10 @@ class RecordLayer:
         if inside > limit:
             raise PeerViolation(violations.RECORD_TOO_LONG, length=inside, limit=limit)
         if self.on_record is not None:
-            self.on_record("received", kind, epoch, sequence, len(content), header + fragment)
+            self.on_record("received", kind, epoch, sequence, len(content), b"".join((header, fragment)))
         return kind, content
 
-    def _refuse_unprotected(self, read: Direction, header: bytes, kind: int, fragment: bytes) -> NoReturn:
+    def _refuse_unprotected(self, read: Direction, header: bytes, kind: int, fragment: bytes | memoryview) -> NoReturn:
         """A record that is not of the one type that protected records claim: unprotected, or with a false label."""
         try:
             read.open(header, fragment)
@@ -222,10 +227,13 @@ class RecordLayer:
         """Queue content as one or more records; an empty content is one empty record."""
         if self._handshake:
             self.flush_handshake()
-        size = self.max_fragment
-        if len(content) <= size:
+        if len(content) <= self.max_fragment:
             self._seal(kind, content)
-            return
+        else:
+            self._seal_pieces(kind, content)
+
+    def _seal_pieces(self, kind: int, content: bytes | memoryview) -> None:
+        size = self.max_fragment
         with memoryview(content) as view:
             for start in range(0, len(content), size):
                 self._seal(kind, view[start : start + size])
@@ -236,9 +244,10 @@ class RecordLayer:
 
     def flush_handshake(self) -> None:
         """Put the handshake messages that wait into records."""
-        if self._handshake:
-            flight = b"".join(self._handshake)
-            self._handshake.clear()
+        waiting = self._handshake
+        if waiting:
+            flight = waiting[0] if len(waiting) == 1 else b"".join(waiting)
+            waiting.clear()
             self.queue(_HANDSHAKE, flight)
 
     def queue_unprotected(self, kind: int, content: bytes) -> None:
@@ -282,11 +291,10 @@ class RecordLayer:
         if self.padding is not None:
             # Section 5.4: content, type and padding together have at most 2^14 + 1 bytes.
             padding = max(0, min(self.padding(len(content)), MAX_PLAINTEXT - len(content)))
-        sequence = write.sequence
         record = write.seal(kind, content, padding)
-        self._out.append(record)
+        self._out += record
         if self.on_record is not None:
-            self.on_record("sent", kind, write.epoch, sequence, len(content), bytes(record))
+            self.on_record("sent", kind, write.epoch, write.sequence - 1, len(content), b"".join(record))
 
     def _emit_plain(self, kind: int, content: bytes | memoryview) -> None:
         length = len(content)

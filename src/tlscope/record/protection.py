@@ -10,9 +10,7 @@ from ..wire.records import HEADER, MAX_CIPHERTEXT_12, MAX_CIPHERTEXT_13
 
 __all__ = ["Direction", "InvalidTag", "Protection12", "Protection13", "UnsupportedRecord"]
 
-_VERSION = b"\x03\x03"
-_LONG = 4096
-_VERSION_NUMBER, _DATA = 0x0303, int(ContentType.application_data)
+_VERSION, _DATA = 0x0303, int(ContentType.application_data)
 
 
 class UnsupportedRecord(ValueError):
@@ -37,10 +35,10 @@ class Direction(Protocol):
     def description(self) -> str:
         """The AEAD's name."""
 
-    def seal(self, content_type: int, content: bytes | memoryview, padding: int = 0) -> bytes | bytearray:
-        """The whole record, header included."""
+    def seal(self, content_type: int, content: bytes | memoryview, padding: int = 0) -> tuple[bytes, bytes]:
+        """A record's header and its fragment: apart, because whoever sends them joins them with others."""
 
-    def open(self, header: bytes, fragment: bytes) -> tuple[int, bytes]:
+    def open(self, header: bytes, fragment: bytes | memoryview) -> tuple[int, bytes]:
         """Content type and content. Raises ``InvalidTag`` or ``UnsupportedRecord``."""
 
 
@@ -67,15 +65,6 @@ class _Keyed:
         """The AEAD's name."""
         return self._suite.aead.name
 
-    def _record(self, head: bytes, nonce: bytes, content: bytes | memoryview, associated: bytes) -> bytes | bytearray:
-        """``head`` with the ciphertext behind it: a long one is written where it stays, a short one is sooner joined."""
-        if len(content) < _LONG:
-            return head + self._aead.encrypt(nonce, content, associated)
-        record = bytearray(len(head) + len(content) + self._tag)
-        record[: len(head)] = head
-        self._aead.encrypt_into(nonce, content, associated, memoryview(record)[len(head) :])
-        return record
-
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.epoch} {self._suite.aead.name} #{self.sequence} (key redacted)>"
 
@@ -86,15 +75,15 @@ class Protection13(_Keyed):
     __slots__ = ()
     max_fragment = MAX_CIPHERTEXT_13
 
-    def seal(self, content_type: int, content: bytes | memoryview, padding: int = 0) -> bytes | bytearray:
-        """The whole record, header included, with ``padding`` zero bytes inside (section 5.4)."""
+    def seal(self, content_type: int, content: bytes | memoryview, padding: int = 0) -> tuple[bytes, bytes]:
+        """A record's header and fragment, with ``padding`` zero bytes inside (section 5.4)."""
         inner = b"".join((content, content_type.to_bytes(1 + padding, "little")))
-        header = HEADER(_DATA, _VERSION_NUMBER, len(inner) + self._tag)
+        header = HEADER(_DATA, _VERSION, len(inner) + self._tag)
         sequence = self.sequence
         self.sequence = sequence + 1
-        return self._record(header, (self._iv ^ sequence).to_bytes(12, "big"), inner, header)
+        return header, self._aead.encrypt((self._iv ^ sequence).to_bytes(12, "big"), inner, header)
 
-    def open(self, header: bytes, fragment: bytes) -> tuple[int, bytes]:
+    def open(self, header: bytes, fragment: bytes | memoryview) -> tuple[int, bytes]:
         """Content type and content of a record's fragment."""
         sequence = self.sequence
         inner = self._aead.decrypt((self._iv ^ sequence).to_bytes(12, "big"), fragment, header)
@@ -120,28 +109,25 @@ class Protection12(_Keyed):
         self._salt = iv[:4]
         self.overhead = self._explicit + self._tag
 
-    def seal(self, content_type: int, content: bytes | memoryview, padding: int = 0) -> bytes | bytearray:
-        """The whole record, header included; TLS 1.2 has no room for padding, so it is left out."""
-        kind = content_type.to_bytes(1, "big") + _VERSION
-        counter = self.sequence.to_bytes(8, "big")
-        associated = counter + kind + len(content).to_bytes(2, "big")
-        head = kind + (len(content) + self.overhead).to_bytes(2, "big")
+    def seal(self, content_type: int, content: bytes | memoryview, padding: int = 0) -> tuple[bytes, bytes]:
+        """A record's header and fragment; TLS 1.2 has no room for padding, so it is left out."""
+        length, sequence = len(content), self.sequence
+        counter = sequence.to_bytes(8, "big")
+        associated = counter + HEADER(content_type, _VERSION, length)
+        header = HEADER(content_type, _VERSION, length + self.overhead)
+        self.sequence = sequence + 1
         if self._explicit:
             # RFC 5288 section 3: the sequence number may be the explicit part, which makes it unique.
-            head += counter
-            nonce = self._salt + counter
-        else:
-            nonce = (self._iv ^ self.sequence).to_bytes(12, "big")
-        self.sequence += 1
-        return self._record(head, nonce, content, associated)
+            return header, counter + self._aead.encrypt(self._salt + counter, content, associated)
+        return header, self._aead.encrypt((self._iv ^ sequence).to_bytes(12, "big"), content, associated)
 
-    def open(self, header: bytes, fragment: bytes) -> tuple[int, bytes]:
+    def open(self, header: bytes, fragment: bytes | memoryview) -> tuple[int, bytes]:
         """Content type and content of a record's fragment."""
         length = len(fragment) - self.overhead
         if length < 0:
             raise InvalidTag
         if self._explicit:
-            nonce, fragment = self._salt + fragment[:8], fragment[8:]
+            nonce, fragment = b"".join((self._salt, fragment[:8])), fragment[8:]
         else:
             nonce = (self._iv ^ self.sequence).to_bytes(12, "big")
         associated = self.sequence.to_bytes(8, "big") + header[:3] + length.to_bytes(2, "big")

@@ -15,12 +15,12 @@ class Reassembly:
     ``max_message`` and ``max_total`` bound one message and, until ``relax`` is called, all of them, in bytes.
     """
 
-    __slots__ = ("_buffer", "_max_message", "_max_total", "_position", "_total", "pending")
+    __slots__ = ("_buffer", "_longest", "_max_total", "_position", "_total", "pending")
 
     def __init__(self, max_message: int, max_total: int) -> None:
         self._buffer: bytes | bytearray = b""
         self._position = 0
-        self._max_message = max_message
+        self._longest = 4 + max_message
         self._max_total: int | None = max_total
         self._total = 0
         self.pending = 0
@@ -59,21 +59,18 @@ class Reassembly:
         if pending < 4:
             return None
         buffer, start = self._buffer, self._position
-        length = int.from_bytes(buffer[start + 1 : start + 4], "big")
-        if length > self._max_message:
+        length = 4 + int.from_bytes(buffer[start + 1 : start + 4], "big")
+        if length > self._longest:
             raise PeerViolation(
                 violations.MESSAGE_TOO_LONG,
                 message=HandshakeType.of(buffer[start]),
-                length=length,
-                limit=self._max_message,
+                length=length - 4,
+                limit=self._longest - 4,
                 setting="Limits.max_handshake_message",
             )
-        length += 4
         if pending < length:
             return None
-        self.pending = pending = pending - length
+        self.pending = pending - length
         self._position = stop = start + length
-        message = bytes(buffer[start:stop])
-        if not pending:
-            self._buffer = b""
-        return message
+        message = buffer[start:stop]
+        return message if isinstance(message, bytes) else bytes(message)
