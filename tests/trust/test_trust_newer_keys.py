@@ -15,7 +15,7 @@ from tlscope.authority import Authority, Issued
 from tlscope.authority.crl import make_crl
 from tlscope.errors import CertificateRejected
 from tlscope.trust import RevocationList, TrustAnchors, VerificationPolicy, Verifier
-from tlscope.trust.der import DERError, elements, sequence
+from tlscope.trust.der import DERError, bit_string, elements, sequence
 from tlscope.trust.stand_in import stand_ins
 
 NOW = datetime(2030, 6, 1, 12, tzinfo=UTC)
@@ -198,3 +198,26 @@ def test_revocation_below_such_a_root() -> None:
     crl = RevocationList.from_pem(make_crl(ca, [leaf.certificate]))
     assert code(ca, leaf, crls=(crl,)) == "revoked"
     assert verify(ca, ca.issue_server(HOST), crls=(crl,))
+
+
+@pytest.mark.parametrize(
+    "hash_name", ["2a0304", "608648016503040207", "2b0e03021a"], ids=["unknown", "SHA3-224", "SHA-1"]
+)
+def test_a_signature_that_can_t_be_verified_is_none(hash_name: str) -> None:
+    """RSASSA-PSS with a hash that is not known (RFC 4055): whom it claims to be by says nothing."""
+    ca = Authority.create("Example CA", key="Ed25519", now=NOW)
+    middle = ca.issue_intermediate("Issuing CA", key="RSA-2048")
+    leaf, above = middle.issue_server(HOST).der()
+
+    def element(tag: int, *parts: bytes) -> bytes:
+        return bytes((tag, len(b"".join(parts)))) + b"".join(parts)
+
+    digest = sequence(element(6, bytes.fromhex(hash_name)))
+    mask = sequence(bytes.fromhex("06092a864886f70d010108"), digest)
+    lengths = element(0xA0, digest), element(0xA1, mask), element(0xA2, b"\2\1\x20")
+    algorithm = sequence(bytes.fromhex("06092a864886f70d01010a"), sequence(*lengths))
+    fields = elements(elements(leaf)[0])
+    fields[2] = algorithm
+    forged = sequence(sequence(*fields), algorithm, bit_string(bytes(256)))
+    with pytest.raises(CertificateRejected):
+        verify(ca, (forged, above))

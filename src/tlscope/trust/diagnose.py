@@ -60,12 +60,12 @@ def diagnose(case: Case, refusal: str) -> Reason:
 
 
 def signed_paths(case: Case) -> list[list[x509.Certificate]]:
-    """Paths from the leaf to an anchor in which each certificate's signature is good, or weak; the rest is not looked at.
+    """Paths from the leaf to an anchor in which each certificate's signature was verified; the rest is not looked at.
 
     A chain that can't be read has none.
     """
     try:
-        return list(_Walk(case).complete_paths())
+        return list(_Walk(case, verified_only=True).complete_paths())
     except Exception:  # see diagnose
         return []
 
@@ -77,9 +77,14 @@ def _plain(refusal: str) -> str:
 
 @dataclass(slots=True)
 class _Walk:
-    """A search upwards from the leaf, by names and signatures alone, in bounded time."""
+    """A search upwards from the leaf, by names and signatures alone, in bounded time.
+
+    To say what is wrong with a chain, a signature that is weak or of an unknown kind is taken for what it claims to be;
+    with ``verified_only``, for a path that is to be believed, only one that was verified leads on.
+    """
 
     case: Case
+    verified_only: bool = False
     signatures: int = 0
     longest: list[x509.Certificate] = field(default_factory=list)
 
@@ -107,14 +112,14 @@ class _Walk:
         if self.signatures >= _MAX_SIGNATURES:
             return False
         self.signatures += 1
-        if weakly_signed(certificate):
+        if weakly_signed(certificate) and not self.verified_only:
             return _key_named(certificate, issuer) is not False  # such a signature is neither believed nor verified
         try:
             certificate.verify_directly_issued_by(issuer)
         except (InvalidSignature, TypeError, ValueError):
             return False
         except UnsupportedAlgorithm:
-            return _key_named(certificate, issuer) is True
+            return not self.verified_only and _key_named(certificate, issuer) is True
         return True
 
     def dead_end(self) -> Reason | None:

@@ -72,6 +72,8 @@ _STRONG_SIGNATURES = frozenset(
     }
 )
 
+_STRONG_HASHES = hashes.SHA256 | hashes.SHA384 | hashes.SHA512
+
 _CA_KEYS = frozenset(
     {"ec:secp256r1", "ec:secp384r1", "ec:secp521r1", "ed25519", "ed448", "mldsa44", "mldsa65", "mldsa87"}
 )
@@ -196,7 +198,11 @@ def _issuers(case: Case, path: Path) -> Reason | None:
 
 def _signatures(case: Case, path: Path) -> Reason | None:
     for certificate in path[:-1]:
-        if certificate.signature_algorithm_oid in _STRONG_SIGNATURES | NEWER_SIGNATURES:
+        algorithm = certificate.signature_algorithm_oid
+        strong = algorithm in NEWER_SIGNATURES or (
+            algorithm in _STRONG_SIGNATURES and isinstance(certificate.signature_hash_algorithm, _STRONG_HASHES)
+        )
+        if strong:
             continue
         kind = WeakSignature if weakly_signed(certificate) else UnsupportedSignature
         return kind(**case.about(certificate), algorithm=oid_name(certificate.signature_algorithm_oid))
