@@ -65,6 +65,37 @@ def _installed(package: str) -> bool:
 ROWS: list[Row] = []
 
 
+@dataclass(frozen=True)
+class Refusals:
+    """A server that tells its clients why they are refused. ``run`` is given whose task that is: the server's (``answer``)
+    or the application's.
+    """
+
+    name: str
+    run: Callable[[Exchange, str], None]
+    packages: tuple[str, ...] = ()
+    example: bool = False
+    """Whether it is an example of the documentation, which does what it does."""
+
+    @property
+    def missing(self) -> list[str]:
+        """What is not installed here."""
+        return [one for one in self.packages if not _installed(one)]
+
+
+REFUSALS: list[Refusals] = []
+
+
+def refusal(name: str, *packages: str, example: bool = False) -> Callable[[Any], Any]:
+    """Make a function a server that is tried with clients that are to be refused."""
+
+    def add(function: Callable[[Exchange, str], None]) -> Callable[[Exchange, str], None]:
+        REFUSALS.append(Refusals(name, function, packages, example))
+        return function
+
+    return add
+
+
 def row(name: str, side: str, *packages: str, **settings: Any) -> Callable[[Any], Any]:
     """Make a function a row."""
 
@@ -101,6 +132,8 @@ class Files:
         ):
             Path(certificate).write_bytes(issued.pem())
             Path(key).write_bytes(issued.key_pem())
+        stranger = Authority.create().issue_client("mallory").write(directory, "mallory")
+        self.stranger, self.stranger_key = map(str, stranger)
 
 
 class Exchange:
@@ -108,6 +141,8 @@ class Exchange:
 
     def __init__(self, files: Files, peer: str, mutual: bool) -> None:
         self.files, self.mutual, self._peer = files, mutual, MODULES[peer]
+        self.shows = False
+        """Whether a client that is refused shows a certificate, of somebody's whom nobody trusts, or none."""
 
     def check(self, side: str) -> None:
         """tlscope was in it, on that side, and knows whether the client showed who it is."""
@@ -221,6 +256,34 @@ class Exchange:
         finally:
             connection.close()
 
+    # Clients that are refused
+
+    @property
+    def reason(self) -> str:
+        """What such a client is told."""
+        return "which is not in what this server trusts" if self.shows else "which is required here, and sent none"
+
+    def refused_client(self, *alpn: str) -> Any:
+        """The context of such a client: OpenSSL's, which shows a certificate whomever the server trusts."""
+        context = std.create_default_context(cafile=self.files.ca)
+        if self.shows:
+            context.load_cert_chain(self.files.stranger, self.files.stranger_key)
+        if alpn:
+            context.set_alpn_protocols(list(alpn))
+        return context
+
+    def ask_refused(self, port: int) -> tuple[int, str]:
+        """Ask as such a client; gives status and body."""
+        import http.client
+
+        connection = http.client.HTTPSConnection(NAME, port, context=self.refused_client(), timeout=LIMIT)
+        try:
+            connection.request("GET", "/")
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            connection.close()
+
     def echoed(self, port: int) -> None:
         """The other side as a client of an echo that is tlscope's."""
         raw = socket.create_connection(("127.0.0.1", port), timeout=LIMIT)
@@ -239,6 +302,13 @@ def exchange_chunks(tls: Any) -> None:
             assert data, "the echo ended early"
             received += data
         assert received == piece
+
+
+def attempt_refusal(one: Refusals, files: Files, by: str, shows: bool) -> None:
+    """Have a client refused once. Raises where it is not told, or is let in."""
+    exchange = Exchange(files, "ssl", mutual=True)
+    exchange.shows = shows
+    one.run(exchange, by)
 
 
 def attempt(one: Row, files: Files, peer: str, mutual: bool) -> None:

@@ -14,6 +14,8 @@ import sys
 import tempfile
 import threading
 import traceback
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,22 +23,24 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import compat_clients
 import compat_databases
+import compat_examples
+import compat_glue
 import compat_servers
 import compat_standard
-from compat_exchange import LIMIT, ROWS, Files, Row, attempt
+from compat_exchange import LIMIT, REFUSALS, ROWS, Files, attempt, attempt_refusal
 
 __all__ = ["main"]
 
-_FILLED = (compat_standard, compat_clients, compat_servers, compat_databases)
+_FILLED = (compat_standard, compat_clients, compat_servers, compat_glue, compat_examples, compat_databases)
 
 
-def _attempt(one: Row, files: Files, peer: str, mutual: bool) -> str:
-    """Run a row; gives what went wrong, ``""`` where nothing did."""
+def _attempt(action: Callable[[], None]) -> str:
+    """Run one exchange; gives what went wrong, ``""`` where nothing did."""
     failure = [f"nothing happened for {3 * LIMIT:g} seconds"]
 
     def run() -> None:
         try:
-            attempt(one, files, peer, mutual)
+            action()
             failure[0] = ""
         except BaseException as error:
             failure[0] = f"{type(error).__name__}: {error}"
@@ -47,6 +51,30 @@ def _attempt(one: Row, files: Files, peer: str, mutual: bool) -> str:
     thread.start()
     thread.join(3 * LIMIT)
     return failure[0]
+
+
+def _plan(files: Files) -> Iterator[tuple[Any, str, dict[str, Callable[[], None]]]]:
+    """Each row with the side that is tlscope's, and its exchanges by name."""
+    for one in ROWS:
+        yield (
+            one,
+            one.side,
+            {
+                f"{peer} {'mutual' if mutual else 'one-way'}": partial(attempt, one, files, peer, mutual)
+                for peer in one.peers
+                for mutual in (False, True)
+            },
+        )
+    for server in REFUSALS:
+        yield (
+            server,
+            "example" if server.example else "refusing",
+            {
+                f"{by}, {'untrusted' if shows else 'missing'}": partial(attempt_refusal, server, files, by, shows)
+                for by in (("answer",) if server.example else ("answer", "application"))
+                for shows in (False, True)
+            },
+        )
 
 
 def main(words: list[str]) -> int:
@@ -61,18 +89,15 @@ def main(words: list[str]) -> int:
     failed = False
     with tempfile.TemporaryDirectory() as directory:
         files = Files(Path(directory))
-        for one in ROWS:
+        for one, side, attempts in _plan(files):
             if words and not any(word in one.name for word in words):
                 continue
-            result: dict[str, Any] = {"name": one.name, "side": one.side, "packages": one.packages, "results": {}}
+            result: dict[str, Any] = {"name": one.name, "side": side, "packages": one.packages, "results": {}}
             if one.missing:
                 result["missing"] = one.missing
             else:
-                for peer in one.peers:
-                    for mutual in (False, True):
-                        failure = _attempt(one, files, peer, mutual)
-                        failed = failed or bool(failure)
-                        result["results"][f"{peer} {'mutual' if mutual else 'one-way'}"] = failure
+                result["results"] = {what: _attempt(action) for what, action in attempts.items()}
+            failed = failed or any(result["results"].values())
             print(json.dumps(result), flush=True)
         sys.stderr.flush()
     return int(failed)

@@ -92,42 +92,6 @@ def uvicorn_uvloop(x: Exchange) -> None:
     _uvicorn(x, "uvloop")
 
 
-@row("uvicorn with tlscope.uvicorn", "server", "uvicorn")
-def uvicorn_extension(x: Exchange) -> None:
-    """The application finds the ASGI TLS extension in its scope."""
-    import uvicorn
-
-    import tlscope.uvicorn
-
-    seen: list[Any] = []
-
-    async def looking(scope: Any, receive: Any, send: Any) -> None:
-        seen.append(scope["extensions"]["tls"])
-        await application(scope, receive, send)
-
-    settings: dict[str, Any] = {"loop": "asyncio", "log_level": "error", "lifespan": "off", "port": 0}
-    server = uvicorn.Server(tlscope.uvicorn.config(looking, tls=x.server(), **settings))
-
-    async def main() -> None:
-        task = asyncio.create_task(server._serve())
-        while not server.started:
-            await asyncio.sleep(0.01)
-        await asyncio.to_thread(_ask_twice, x, server.servers[0].sockets[0].getsockname()[1])
-        server.should_exit = True
-        await task
-
-    asyncio.run(_limited(main()))
-    tls = seen[0]
-    assert (tls["tls_version"], tls["client_cert_error"]) == (0x0304, None)
-    assert tls["cipher_suite"] in (0x1301, 0x1302, 0x1303)
-    assert Path(x.files.server).read_text().startswith(tls["server_cert"].strip())
-    assert tls["client_cert_name"] == ("CN=alice" if x.mutual else None)
-    # OpenSSL sends the root along where it trusts it.
-    sent = "".join(tls["client_cert_chain"]).split()
-    shown = Path(x.files.client).read_text().split() if x.mutual else []
-    assert sent[: len(shown)] == shown and bool(sent) is x.mutual
-
-
 @row("hypercorn, HTTP/1.1 and HTTP/2", "server", "hypercorn", "h2", "httpx")
 def hypercorn_server(x: Exchange) -> None:
     import httpx
@@ -197,9 +161,9 @@ def _gunicorn(x: Exchange, worker: str) -> None:
         )
         (directory / "program.py").write_text(_WSGI)
         listener.set_inheritable(True)
-        command = [sys.executable, "-m", "gunicorn", "-c", "settings.py", "-k", worker, "--threads", "2"]
-        command = [*command, "-b", f"fd://{listener.fileno()}", "--log-level", "error", "program:application"]
-        command.insert(1, "-Wignore")
+        command = [sys.executable, "-Wignore", "-m", "gunicorn", "-c", "settings.py", "-k", worker, "--threads", "2"]
+        command += ["-b", f"fd://{listener.fileno()}", "--log-level", "error", "--no-control-socket"]
+        command += ["program:application"]
         process = subprocess.Popen(command, cwd=directory, pass_fds=[listener.fileno()], stderr=subprocess.PIPE)
         try:
             _until_listening(port, process)
