@@ -20,7 +20,8 @@ from rich.cells import cell_len
 from tlscope.authority import Store
 
 TLSCOPE = (sys.executable, "-m", "tlscope")
-PATIENCE = 30.0
+PATIENCE = 90.0
+"""Seconds until a test gives up: many, since starting Python takes ten of them where many machines share one."""
 
 
 def environment(**changes: str) -> dict[str, str]:
