@@ -13,7 +13,7 @@ from certificates import SERVER_NAME, anchors, client_identity, clock, server_id
 
 from tlscope import ClientAuth, ClientConfig, ServerConfig, TLSStream
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 """Seconds after which a test that waits has failed."""
 
 
