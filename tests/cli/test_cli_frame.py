@@ -151,9 +151,24 @@ def test_a_full_disk(tmp_path: Path) -> None:
         done = subprocess.run(
             [*TLSCOPE, "demo", "--json"], stdout=full, stderr=subprocess.PIPE, env=environment(), timeout=PATIENCE
         )
-    assert done.returncode not in (0, 1)
-    assert b"Traceback" not in done.stderr
-    assert b"no space left" in done.stderr.lower()
+    assert done.returncode == 2
+    assert b"the output can't be written: no space left" in done.stderr
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_streams_that_the_shell_has_closed(closed: str) -> None:
+    command = f"{shlex.join(TLSCOPE)} demo --one-way {closed}"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, env=environment(), timeout=PATIENCE)
+    assert done.returncode == 0
+    assert done.stderr == b""
+    assert (b"Finished" in done.stdout) == (" >&-" not in f" {closed}")
+
+
+def test_a_ladder_in_a_terminal_too_narrow_for_it_is_drawn_whole() -> None:
+    result = tlscope("demo", "--one-way", COLUMNS="40")
+    arrows = [line for line in result.stdout.splitlines() if " Finished " in line]
+    assert len(arrows) == 2
+    assert all(line.endswith(("╣", "║")) for line in arrows)
 
 
 def test_ctrl_c_in_the_middle_of_a_handshake() -> None:

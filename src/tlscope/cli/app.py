@@ -106,6 +106,7 @@ _ClickException: type[Exception] = next(
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; gives its exit code."""
+    _stand_in_for_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A terminal that can't show a character gets a question mark instead of a UnicodeEncodeError.
@@ -123,6 +124,13 @@ def run(arguments: Sequence[str]) -> int:
         return int(Output("", as_json=False).failed(error))
     except (KeyboardInterrupt, typer.Abort):
         return int(ExitCode.INTERRUPTED)
+
+
+def _stand_in_for_closed_streams() -> None:
+    """A shell may have closed a stream (``>&-``), and Python has None for it then: what is said there goes nowhere."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - until the process ends
 
 
 def _mistake(mistake: Any, *, as_json: bool) -> int:

@@ -88,6 +88,10 @@ def report(error: BaseException) -> Report:
         return Report(ExitCode.PIPE_CLOSED, "the reader of the output went away")
     if isinstance(error, OSError) and error.filename is not None:
         return Report(ExitCode.USAGE, f"{error.filename}: {_reason(error)}", "Name another file.")
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        return Report(
+            ExitCode.USAGE, f"the output can't be written: {_reason(error)}", "Make room, or write elsewhere."
+        )
     if isinstance(error, OSError):
         return Report(ExitCode.NETWORK, _reason(error))
     fault = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
@@ -113,6 +117,8 @@ def _reason(error: OSError) -> str:
         return text[:1].lower() + text[1:]
     return str(error) or type(error).__name__
 
+
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}
 
 _UNKNOWN_HOST = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
 

@@ -65,7 +65,7 @@ class Output:
         if not self.as_json:
             target = self.err if to_stderr else self.out
             for line in lines:
-                target.print(line)
+                target.print(line, crop=False)  # a ladder in a terminal that is too narrow for it is better whole
 
     def rows(self, rows: Iterable[tuple[str, str]], *, indent: int = 2, to_stderr: bool = False) -> None:
         """Print facts, a name and its value a line; empty values are left out."""
