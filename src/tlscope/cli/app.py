@@ -130,7 +130,8 @@ def _stand_in_for_closed_streams() -> None:
     """A shell may have closed a stream (``>&-``), and Python has None for it then: what is said there goes nowhere."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - until the process ends
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, os.fdopen(nowhere, mode, encoding="utf-8", closefd=False))
 
 
 def _mistake(mistake: Any, *, as_json: bool) -> int:
