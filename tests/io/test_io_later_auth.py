@@ -127,6 +127,7 @@ class TestBlocking:
             def talk() -> None:
                 while not stop.is_set():
                     client.sendall(bytes(65536))
+                client.shutdown_write()
 
             talking = Task(talk)
             with pytest.raises(TLSError, match="no answer to the request") as caught:
@@ -134,8 +135,8 @@ class TestBlocking:
             assert caught.value.code == "no-answer"
             assert server.pending < 2 * 1024 * 1024
             stop.set()
-            while talking.is_alive():
-                server.recv(65536)
+            while server.recv(65536):
+                pass
             talking.result()
 
     @pytest.mark.parametrize("kind", [ChooseClientIdentity, Sign])
