@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..events import ConnectionFacts
     from ..trace import Sink
     from ..trust.verify import VerifiedPeer
+    from ..wire.codepoints import CipherSuite
 
 __all__ = ["ConnectionAttribute", "attributes_of"]
 
@@ -50,20 +51,20 @@ def attributes_of(
     server_side = isinstance(connection, ServerConnection)
     leaf = facts.peer_chain[0] if facts.peer_chain else None
 
-    def cipher() -> tuple[str, str, int]:
-        suite = describe_suite(facts.cipher_suite)
-        return suite["name"], version(), suite["strength_bits"]
+    def described(code: CipherSuite) -> tuple[str, str, int]:
+        suite = describe_suite(code)
+        return suite["name"], suite["protocol"], suite["strength_bits"]
 
     def version() -> str:
         return "TLSv1.3" if facts.version is ProtocolVersion.TLS1_3 else "TLSv1.2"
 
     attributes: dict[Any, Callable[[], Any]] = {
         TLSAttribute.alpn_protocol: lambda: facts.alpn,
-        TLSAttribute.cipher: cipher,
+        TLSAttribute.cipher: lambda: described(facts.cipher_suite),
         TLSAttribute.peer_certificate: lambda: _described(leaf, verified=facts.peer is not None),
         TLSAttribute.peer_certificate_binary: lambda: leaf,
         TLSAttribute.server_side: lambda: server_side,
-        TLSAttribute.shared_ciphers: lambda: [cipher()] if server_side else None,
+        TLSAttribute.shared_ciphers: lambda: list(map(described, facts.shared_cipher_suites)) if server_side else None,
         TLSAttribute.standard_compatible: lambda: standard_compatible,
         TLSAttribute.tls_version: version,
         ConnectionAttribute.connection: lambda: connection,
