@@ -35,6 +35,44 @@ def requests_client(x: Exchange) -> None:
         assert session.post(_url(port), BODY, verify=x.files.ca, cert=x.identity, timeout=LIMIT).content == BODY
 
 
+def _niquests(x: Exchange, port: int, version: int) -> None:
+    import niquests
+
+    with x.injected(), niquests.Session(disable_http3=True, disable_http1=version == 2) as session:
+        session.trust_env = False
+        for _ in range(2):
+            answer = session.get(_url(port), verify=x.files.ca, cert=x.identity, timeout=LIMIT)
+            assert answer.content == BODY
+            assert answer.http_version == 10 * version + (version == 1)
+
+
+@row("niquests, HTTP/1.1", "client", "niquests")
+def niquests_client(x: Exchange) -> None:
+    with x.web() as port:
+        _niquests(x, port, 1)
+
+
+@row("niquests, HTTP/2", "client", "niquests", "h2")
+def niquests_http2(x: Exchange) -> None:
+    with http2(x) as port:
+        _niquests(x, port, 2)
+
+
+@row("niquests async", "client", "niquests")
+def niquests_async(x: Exchange) -> None:
+    import niquests
+
+    async def main(port: int) -> None:
+        async with niquests.AsyncSession(disable_http3=True) as session:
+            session.trust_env = False
+            for _ in range(2):
+                answer = await session.get(_url(port), verify=x.files.ca, cert=x.identity, timeout=LIMIT)
+                assert answer.content == BODY
+
+    with x.web() as port, x.injected():
+        asyncio.run(_limited(main(port)))
+
+
 @row("urllib3", "client", "urllib3")
 def urllib3_client(x: Exchange) -> None:
     import urllib3

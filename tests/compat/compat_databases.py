@@ -1,8 +1,9 @@
-"""The rows of databases: a real PostgreSQL, where there is one, which is OpenSSL on the other side."""
+"""The rows of databases: a real PostgreSQL and a real Redis, where there are, which are OpenSSL on the other side."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import pwd
 import shutil
@@ -83,7 +84,14 @@ def _until_ready(programs: Path, port: int, process: Any) -> None:
     raise AssertionError("PostgreSQL did not begin")
 
 
-@row("asyncpg, to PostgreSQL", "client", "asyncpg", peers=("ssl",), there=lambda: postgres_programs() is not None)
+_POSTGRES: dict[str, Any] = {
+    "peers": ("ssl",),
+    "needs": "PostgreSQL",
+    "there": lambda: postgres_programs() is not None,
+}
+
+
+@row("asyncpg, to PostgreSQL", "client", "asyncpg", **_POSTGRES)
 def asyncpg_client(x: Exchange) -> None:
     import asyncpg
 
@@ -99,7 +107,7 @@ def asyncpg_client(x: Exchange) -> None:
         asyncio.run(asyncio.wait_for(main(port), LIMIT))
 
 
-@row("pg8000, to PostgreSQL", "client", "pg8000", peers=("ssl",), there=lambda: postgres_programs() is not None)
+@row("pg8000, to PostgreSQL", "client", "pg8000", **_POSTGRES)
 def pg8000_client(x: Exchange) -> None:
     import pg8000.native
 
@@ -110,3 +118,63 @@ def pg8000_client(x: Exchange) -> None:
         assert connection.run("select cast(:data as bytea)", data=BODY) == [[BODY]]
         assert connection.run("select ssl from pg_stat_ssl where pid = pg_backend_pid()") == [[True]]
         connection.close()
+
+
+@contextmanager
+def redis_server(x: Exchange) -> Iterator[int]:
+    """A Redis of its own that takes connections over TLS only; gives its port."""
+    with TemporaryDirectory() as name, socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+        probe.close()
+        settings = {
+            "bind": "127.0.0.1",
+            "port": "0",
+            "tls-port": str(port),
+            "tls-cert-file": x.files.server,
+            "tls-key-file": x.files.server_key,
+            "tls-ca-cert-file": x.files.ca,
+            "tls-auth-clients": "yes" if x.mutual else "no",
+            "save": "",
+            "dir": name,
+        }
+        options = [text for key, value in settings.items() for text in (f"--{key}", value)]
+        process = subprocess.Popen(["redis-server", *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            _until_taken(port, process)
+            yield port
+        finally:
+            process.terminate()
+            process.wait(LIMIT)
+
+
+def _until_taken(port: int, process: Any) -> None:
+    deadline = time.monotonic() + LIMIT
+    while time.monotonic() < deadline and process.poll() is None:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.05)
+    raise AssertionError("Redis did not begin")
+
+
+@row(
+    "redis-py, to Redis",
+    "client",
+    "redis",
+    peers=("ssl",),
+    needs="Redis",
+    there=lambda: shutil.which("redis-server") is not None,
+)
+def redis_client(x: Exchange) -> None:
+    import redis
+
+    certificate, key = x.identity or (None, None)
+    settings: dict[str, Any] = {"ssl_ca_certs": x.files.ca, "ssl_certfile": certificate, "ssl_keyfile": key}
+    settings |= {"ssl": True, "ssl_check_hostname": True, "socket_timeout": LIMIT}
+    with redis_server(x) as port, x.injected(), redis.Redis(NAME, port, **settings) as client:
+        assert client.ping()
+        client.set("body", BODY)
+        assert client.get("body") == BODY
+        with client.pipeline() as pipeline:
+            for _ in range(10):
+                pipeline.get("body")
+            assert pipeline.execute() == 10 * [BODY]

@@ -44,14 +44,16 @@ class Row:
     peers: tuple[str, ...] = ("ssl", "tlscope")
     elsewhere: bool = False
     """Whether tlscope's side is a process of its own, into which nobody here can look."""
+    needs: str = ""
+    """A server that is no package of Python's."""
     there: Callable[[], bool] = lambda: True
-    """Whether the server that it needs is installed."""
+    """Whether that is installed."""
 
     @property
     def missing(self) -> list[str]:
         """What is not installed here."""
         found = [one for one in self.packages if not _installed(one)]
-        return found if self.there() else [*found, "PostgreSQL"]
+        return found if self.there() else [*found, self.needs]
 
 
 def _installed(package: str) -> bool:

@@ -1,7 +1,7 @@
 """docs/compatibility.md, made of a run of all rows: ``python tests/compat/compat_page.py`` writes it.
 
-The rows run in an environment of their own, with the packages of ``requirements.txt`` beside this file; ``--python FILE``
-names the interpreter of one that is there already.
+The rows run in environments of their own, with the packages of the ``requirements*.txt`` beside this file, one for each;
+``--python FILE...`` names the interpreters of such that are there already.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import venv
 from pathlib import Path
 from typing import Any
 
-__all__ = ["collect", "failures", "make_environment", "page"]
+__all__ = ["collect", "collect_all", "failures", "make_environments", "page"]
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -59,18 +59,38 @@ HTTP/3 is QUIC: its TLS is inside aioquic or qh3, so a client that speaks it is 
 
 ## What was not run
 
-niquests replaces urllib3 by a package of its own that can't be installed beside it. redis-py spoke to a server of the
-test's, not to Redis. An empty cell: PostgreSQL speaks TLS with OpenSSL and nothing else.
+An empty cell: PostgreSQL and Redis speak TLS with OpenSSL and nothing else.
 """
 
 
-def make_environment(directory: Path) -> Path:
-    """An environment with the packages; gives its interpreter. Raises ``CalledProcessError`` where they can't be had."""
-    venv.create(directory, with_pip=True)
-    python = directory / "bin" / "python"
-    install = [python, "-m", "pip", "--disable-pip-version-check", "-q", "install", "--no-deps"]
-    subprocess.run([*install, "-r", HERE / "requirements.txt"], check=True)
-    return python
+def make_environments(directory: Path) -> list[Path]:
+    """An environment for each list of packages that go together; gives their interpreters.
+
+    Raises ``CalledProcessError`` where the packages can't be had.
+    """
+    made = []
+    for wanted in sorted(HERE.glob("requirements*.txt")):
+        venv.create(directory / wanted.stem, with_pip=True)
+        python = directory / wanted.stem / "bin" / "python"
+        install = [python, "-m", "pip", "--disable-pip-version-check", "-q", "install", "--no-deps"]
+        subprocess.run([*install, "-r", wanted], check=True)
+        made.append(python)
+    return made
+
+
+def collect_all(pythons: list[Path]) -> list[dict[str, Any]]:
+    """All rows, each from the environment that has what it needs."""
+    about: dict[str, Any] = {"packages": {}}
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for python in pythons:
+        first, *others = collect(python)
+        about = {**about, **first, "packages": {**about["packages"], **first["packages"]}}
+        for one in others:
+            known = rows.setdefault((one["name"], one["side"]), one)
+            if known.get("missing") and not one.get("missing"):
+                known.clear()
+                known.update(one)
+    return [about, *rows.values()]
 
 
 def collect(python: Path) -> list[dict[str, Any]]:
@@ -136,8 +156,8 @@ def _cell(one: dict[str, Any], column: str) -> str:
 def main(arguments: list[str]) -> int:
     """Write the page; gives 1 where an exchange went wrong."""
     with tempfile.TemporaryDirectory() as directory:
-        python = Path(arguments[1]) if arguments[:1] == ["--python"] else make_environment(Path(directory))
-        found = collect(python)
+        given = [Path(one) for one in arguments[1:]] if arguments[:1] == ["--python"] else []
+        found = collect_all(given or make_environments(Path(directory)))
     PAGE.write_text(page(found), "utf-8")
     print("\n".join(failures(found)) or f"{len(found) - 1} rows, and all work")
     return int(bool(failures(found)))

@@ -158,6 +158,15 @@ def test_a_failed_connection_is_freed_without_the_garbage_collector(both: Sides,
     assert kept == []
 
 
+def test_what_is_wanted_passes_for_the_standard_library_s_own_class(both: Sides) -> None:
+    """redis-py tells its errors apart by their exact class, in a dictionary."""
+    tls = both.server().wrap_bio(std.MemoryBIO(), std.MemoryBIO(), server_side=True)
+    with pytest.raises(std.SSLWantReadError) as caught:
+        tls.do_handshake()
+    assert caught.value.__class__ is std.SSLWantReadError
+    assert isinstance(caught.value, TLSError) and isinstance(caught.value, std.SSLWantReadError)
+
+
 def test_close_notify_is_an_end_and_a_cut_is_not(sides: Sides, in_memory: Handshake) -> None:
     to_server, to_client = std.MemoryBIO(), std.MemoryBIO()
     client = sides.client().wrap_bio(to_client, to_server, server_hostname="localhost")

@@ -83,6 +83,8 @@ class WantRead(TLSError, std.SSLWantReadError):
     def __init__(self) -> None:
         std.SSLWantReadError.__init__(self, std.SSL_ERROR_WANT_READ, "The operation did not complete (read)")
 
+    # redis-py looks the class up in a dictionary of ssl's own.
+    __class__ = property(lambda self: std.SSLWantReadError)
     __str__ = std.SSLWantReadError.__str__
     sentence, code, reason, library = "The operation did not complete (read)", "want-read", None, None  # type: ignore[assignment]
     alert, rfc, step, situation, evidence = None, "", None, None, {}
@@ -94,6 +96,8 @@ class WantWrite(TLSError, std.SSLWantWriteError):
     def __init__(self) -> None:
         std.SSLWantWriteError.__init__(self, std.SSL_ERROR_WANT_WRITE, "The operation did not complete (write)")
 
+    # redis-py looks the class up in a dictionary of ssl's own.
+    __class__ = property(lambda self: std.SSLWantWriteError)
     __str__ = std.SSLWantWriteError.__str__
     sentence, code, reason, library = "The operation did not complete (write)", "want-write", None, None  # type: ignore[assignment]
     alert, rfc, step, situation, evidence = None, "", None, None, {}
