@@ -5,7 +5,6 @@ Whatever happens when: nothing goes out in the open, nothing is lost of which no
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -15,7 +14,7 @@ from anyio_loopback import BACKENDS
 from anyio_wires import Wire
 from certificates import SERVER_NAME
 from loopback import MUTUAL, client_settings, server_settings
-from moments import Moments, Side, Watched, check_transfer, check_wire, pieces, run
+from moments import Moments, Side, Watched, at_every_moment, check_transfer, check_wire, pieces
 
 from tlscope import NamedGroup, ProtocolVersion
 from tlscope.anyio import TLSStream
@@ -128,27 +127,6 @@ class Attempt:
             assert server.error is None
             assert client.ended
             assert server.ended
-
-
-def at_every_moment(backend: str, make: Callable[[int, Any], Attempt]) -> int:
-    """The number of moments, after each of which it was tried; every other time the side that was hit closes politely."""
-    found = 0
-
-    async def main(jump: Any) -> None:
-        nonlocal found
-        while True:
-            attempt = make(found + 1, jump)
-            try:
-                await attempt.run(polite=found % 2 == 0)
-            except BaseException as error:
-                error.add_note(f"at moment {found + 1}, politely: {found % 2 == 0}")
-                raise
-            if not attempt.moment.acted:
-                return
-            found += 1
-
-    run(backend, main)
-    return found
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -7,67 +7,60 @@ from typing import Any
 
 import pytest
 from aio_loopback import dial, echo, hang_up, run, serving
-from certificates import stranger
+from certificates import root, stranger
 from loopback import PATIENCE, client_settings, server_settings
+from moments import Moments, Watched
 
 from tlscope import CertificateRejected, TrustAnchors, VerifyPeer, aio
 
 
-async def steps(task: asyncio.Task[Any], count: int) -> None:
-    """Let the loop go round so many times, or until the task is done."""
-    for _ in range(count):
-        if task.done():
-            return
-        await asyncio.sleep(0)
-
-
 class TestCancellation:
-    def test_open_connection_cancelled_at_every_await(self) -> None:
-        """After each cancellation nothing is left open, nothing is logged as lost, and the server serves on."""
-        completed = 0
+    @pytest.mark.parametrize("trusting", [True, False])
+    @pytest.mark.parametrize("action", ["cancel", "time out"])
+    def test_open_connection_at_every_await(self, action: str, trusting: bool) -> None:
+        """Wherever it is hit, nothing is left open or in the open, nothing is logged as lost, and the server serves on."""
+        anchors_of = [root().certificate] if trusting else [stranger().certificate]
+        config = client_settings(trust=TrustAnchors.from_certificates(anchors_of))
+        outcome: type[Exception] = asyncio.CancelledError if action == "cancel" else TimeoutError  # type: ignore[assignment]
+
+        async def attempt(port: int, at: int) -> bool:
+            scope = asyncio.timeout(60)
+
+            def act() -> None:
+                if action == "cancel":
+                    task.cancel()
+                else:
+                    scope.reschedule(0)
+
+            async def watched() -> None:
+                async with scope:
+                    await hang_up((await Watched(dial(port, config), moment))[1])
+
+            moment = Moments(at, lambda: asyncio.get_running_loop().call_soon(act))
+            task = asyncio.create_task(watched())
+            try:
+                await task
+            except CertificateRejected:
+                assert not trusting
+            except (asyncio.CancelledError, TimeoutError) as error:
+                assert isinstance(error, outcome)
+                assert moment.acted
+            else:
+                assert trusting
+            return moment.acted
 
         async def main() -> None:
-            nonlocal completed
             async with serving(on_error=lambda error, _: None) as port:
-                for count in range(400):
-                    task = asyncio.create_task(dial(port))
-                    await steps(task, count)
-                    if task.done():
-                        await hang_up(task.result()[1])
-                        completed += 1
-                        if completed == 3:
-                            break
-                        continue
-                    task.cancel()
-                    with pytest.raises(asyncio.CancelledError):
-                        await task
+                at = 1
+                while await attempt(port, at):
+                    at += 1
+                assert at > 3
                 reader, writer = await dial(port)
                 writer.write(b"x")
                 assert await reader.readexactly(1) == b"x"
                 await hang_up(writer)
 
         run(main())
-        assert completed == 3
-
-    def test_a_refusal_cancelled_at_every_await(self) -> None:
-        refused = 0
-
-        async def main() -> None:
-            nonlocal refused
-            config = client_settings(trust=TrustAnchors.from_certificates([stranger().certificate]))
-            async with serving(on_error=lambda error, _: None) as port:
-                for count in range(400):
-                    task = asyncio.create_task(dial(port, config))
-                    await steps(task, count)
-                    task.cancel()
-                    with pytest.raises((asyncio.CancelledError, CertificateRejected)) as caught:
-                        await task
-                    refused += isinstance(caught.value, CertificateRejected)
-                    if refused == 3:
-                        break
-
-        run(main())
-        assert refused == 3
 
     def test_reads_drains_and_closes_can_be_cancelled(self) -> None:
         async def main() -> None:

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 from aio_loopback import Reader, Writer
-from aio_moments import ACTIONS, Attempt, at_every_moment
+from aio_moments import ACTIONS, Attempt
 from certificates import SERVER_NAME
 from loopback import MUTUAL, client_settings, server_settings
+from moments import at_every_moment
 
 from tlscope import NamedGroup, ProtocolVersion, aio
 
@@ -49,7 +50,7 @@ class TestEveryMoment:
             attempt.kind = kind
             return attempt
 
-        return at_every_moment(make)
+        return at_every_moment("asyncio", make)
 
     def test_of_a_handshake(self, role: str, action: str, kind: str) -> None:
         assert self.attempts(role, 400, False, action, kind=kind) > 20

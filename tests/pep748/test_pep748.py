@@ -363,6 +363,14 @@ def connected(client: Any, listener: Any) -> tuple[Any, Any]:
     return left, right
 
 
+def test_a_class_that_is_derived_from_a_module_s_configuration(authority: Authority) -> None:
+    class Mine(pep748_words.Configuration):
+        pass
+
+    with pytest.raises(pep748_words.ConfigurationError):
+        pep748.ClientContext(Mine(trust_store=pep748_words.Stored(path="/does/not/exist")))
+
+
 class TestSockets:
     def test_a_conversation(self, listening: tuple[Any, Any]) -> None:
         client, listener = listening

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from aio_loopback import Reader, Writer
-from aio_moments import ACTIONS, Attempt, at_every_moment
+from aio_moments import ACTIONS, Attempt
 from contexts import NAME, Sides
-from moments import pieces
+from moments import at_every_moment, pieces
 
 CONTEXTS: dict[str, Any] = {}
 
@@ -52,7 +52,7 @@ class TestEveryMoment:
         CONTEXTS.update(client=both.client(), server=both.server(mutual=True))
 
     def test_of_a_handshake(self, role: str, action: str) -> None:
-        assert at_every_moment(lambda at, jump: DropIn(role, 400, False, at, action, jump)) > 20
+        assert at_every_moment("asyncio", lambda at, jump: DropIn(role, 400, False, at, action, jump)) > 20
 
     def test_of_a_transfer(self, role: str, action: str) -> None:
-        assert at_every_moment(lambda at, jump: DropIn(role, 20_000, True, at, action, jump)) > 20
+        assert at_every_moment("asyncio", lambda at, jump: DropIn(role, 20_000, True, at, action, jump)) > 20

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from typing import Any
 
 from aio_loopback import Reader, Writer
 from aio_wires import Wire
-from moments import Moments, Side, Watched, check_transfer, check_wire, pieces, run
+from moments import Moments, Side, Watched, check_transfer, check_wire, pieces
 
 ACTIONS = ["cancel", "time out", "close", "abort", "cut", "reset"]
 
@@ -126,24 +125,3 @@ class Attempt(ABC):
             for side in self.sides.values():
                 assert side.error is None, repr(side.error)
                 assert side.ended
-
-
-def at_every_moment(make: Callable[[int, Any], Attempt]) -> int:
-    """The number of moments, after each of which it was tried; every other time the side that was hit closes politely."""
-    found = 0
-
-    async def main(jump: Any) -> None:
-        nonlocal found
-        while True:
-            attempt = make(found + 1, jump)
-            try:
-                await attempt.run(polite=found % 2 == 0)
-            except BaseException as error:
-                error.add_note(f"at moment {found + 1}, politely: {found % 2 == 0}")
-                raise
-            if not attempt.moment.acted:
-                return
-            found += 1
-
-    run("asyncio", main)
-    return found

@@ -11,7 +11,7 @@ import gc
 import selectors
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import anyio
 import trio
@@ -163,3 +163,33 @@ def run(backend: str, main: Callable[[Callable[[float], None]], Awaitable[None]]
         clocks.append(trio.testing.MockClock(autojump_threshold=0))
         anyio.run(main, jump, backend="trio", backend_options={"clock": clocks[0]})
         gc.collect()
+
+
+class Attempt(Protocol):
+    """Something that goes on while harm is done to it at one moment."""
+
+    moment: Moments
+
+    async def run(self, polite: bool) -> None:
+        """All of it; the side that was hit then closes its stream as one should, or not."""
+
+
+def at_every_moment(backend: str, make: Callable[[int, Callable[[float], None]], Attempt]) -> int:
+    """Make attempts until one ends before its moment has come; every other one is polite. Gives the number of moments."""
+    found = 0
+
+    async def main(jump: Callable[[float], None]) -> None:
+        nonlocal found
+        while True:
+            attempt = make(found + 1, jump)
+            try:
+                await attempt.run(polite=found % 2 == 0)
+            except BaseException as error:
+                error.add_note(f"at moment {found + 1}, politely: {found % 2 == 0}")
+                raise
+            if not attempt.moment.acted:
+                return
+            found += 1
+
+    run(backend, main)
+    return found

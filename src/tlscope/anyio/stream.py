@@ -111,7 +111,8 @@ class TLSStream(Pump, ByteStream):
         if max_bytes < 1:
             raise ValueError("max_bytes must be a positive integer")
         with self._receiving:
-            await checkpoint()
+            if self._received:
+                await checkpoint()  # where there is nothing to wait for, others get their turn
             while not self._received:
                 self._check_open()
                 if self._ended:

@@ -13,11 +13,17 @@ from . import names
 __all__ = ["Vocabulary"]
 
 
+_TELLING = ("TLSVersion", "TLSError", "WantReadError")
+"""By which a module is known to be one of the PEP's."""
+
+
 class Vocabulary:
     """tlscope's answers in the enumerations and errors of the module whose configuration a context was made with."""
 
     def __init__(self, configuration: object) -> None:
-        self._theirs = sys.modules.get(type(configuration).__module__, names)
+        modules = [sys.modules.get(kind.__module__) for kind in type(configuration).__mro__]
+        # A configuration's class may be derived from the module's, in a module that has none of the names.
+        self._theirs = next((one for one in modules if all(hasattr(one, name) for name in _TELLING)), names)
 
     def _name(self, name: str) -> Any:
         return getattr(self._theirs, name, None) or getattr(names, name)
