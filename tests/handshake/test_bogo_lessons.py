@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from certificates import client_identity, server_identity
-from memory import Pair, client_config, server_config
+from memory import Pair, client_config, clock, server_config
 
 from tlscope import (
     AlertDescription,
@@ -240,11 +241,34 @@ def test_a_psk_that_fits_must_not_give_way_to_another_in_the_second_hello() -> N
     key, other = (ExternalPsk(name, bytes(range(32))) for name in (b"known", b"unknown"))
 
     def swap(hello: ClientHello) -> ClientHello:
-        return with_psks(hello, Psk.of_external(other), Transcript())
+        with_psks(hello, Psk.of_external(other), Transcript())
+        return hello
 
     mine = client_config(**only(TLS13), external_psks=[key], rewrite=in_hello(swap, 1))
     error = Pair(mine, server_config(**{**only(TLS13), "groups": (P256,)}, external_psks=[key])).run().errors["server"]
     assert (error.code, error.alert) == ("changed-client-hello", AlertDescription.illegal_parameter)
+
+
+def test_the_age_of_a_ticket_is_told_anew_in_the_second_hello() -> None:
+    # RFC 8446 section 4.1.2: obfuscated_ticket_age and binders are computed again.
+    now = clock()
+    mine, theirs = friends(TLS13)
+    Pair(mine, theirs).done()
+    hellos: list[ClientHello] = []
+
+    def later(message: Any) -> Any:
+        nonlocal now
+        if isinstance(message, ClientHello):
+            hellos.append(ClientHello.decode(message.encode()[4:]))
+            now += timedelta(seconds=2)
+        return message
+
+    mine = mine.replace(clock=lambda: now, rewrite=later)
+    facts = Pair(mine, theirs.replace(groups=(P256,))).done().client.facts
+    assert facts is not None
+    assert facts.resumed
+    ages = [hello.extensions.get(x.PRE_SHARED_KEYS).identities[0].obfuscated_ticket_age for hello in hellos]
+    assert (ages[1] - ages[0]) % (1 << 32) == 2000
 
 
 @pytest.mark.parametrize("later", [b"\1", None])

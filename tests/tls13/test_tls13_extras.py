@@ -319,6 +319,21 @@ def test_a_session_of_raw_keys_is_resumed_by_who_still_knows_them() -> None:
     assert pair.errors["server"].code == "unknown-raw-key"
 
 
+def test_a_client_that_is_asked_later_on_a_resumed_connection_shows_a_certificate() -> None:
+    # The types were agreed for the handshake in which the session began; now nobody spoke of any (RFC 7250 section 4.2).
+    mine, theirs = raw_friends(post_handshake_auth=True, identity=client_identity())
+    theirs = theirs.replace(trust=anchors(), identities=server_config().identities)
+    Pair(mine, theirs).done()
+    pair = Pair(mine, theirs).done()
+    assert pair.server.facts.resumed
+    assert pair.server.facts.peer_chain == (raw(1).public_key,)
+    pair.server.request_client_certificate()
+    while pair.move("server") | pair.move("client"):
+        pass
+    assert not pair.errors
+    assert pair.server.facts.peer_chain == client_identity().chain
+
+
 def test_a_session_is_not_resumed_under_settings_that_can_not_judge_its_server() -> None:
     mine, theirs = raw_friends()
     server = theirs.replace(identities=server_config().identities, client_auth=ClientAuth.NONE)

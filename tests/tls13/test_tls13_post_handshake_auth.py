@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from certificates import client_identity, stranger_identity
 from memory import Pair, client_config, server_config
 
-from tlscope import AlertReceived, ClientAuth, Misuse, NamedGroup, PeerAuthenticated, ProtocolVersion, Sign
+from tlscope import AlertReceived, ClientAuth, Misuse, NamedGroup, PeerAuthenticated, ProtocolVersion, Sign, Trace
 from tlscope.handshake.post_handshake_auth import MAX_OUTSTANDING
+from tlscope.trace import Message
+from tlscope.wire.codepoints import CertificateCompressionAlgorithm
 from tlscope.wire.extensions import Extensions
 from tlscope.wire.handshake import Certificate, CertificateRequest, CertificateVerify, Finished
 
@@ -75,6 +78,23 @@ def test_an_empty_answer_is_an_answer_unless_a_certificate_is_required() -> None
     pair.server._handshake.config = pair.server.config
     pair = connected({"identity": None})
     assert not pair.errors
+
+
+def test_a_later_certificate_may_come_compressed_too() -> None:
+    # RFC 8879 section 3: the CertificateRequest says which algorithms the server takes, whenever it comes.
+    both = {"certificate_compression": (CertificateCompressionAlgorithm.zlib,)}
+    one = client_identity()
+    long = replace(one, chain=one.chain * 4, certificates=one.certificates * 4)
+    trace = Trace()
+    mine = client_config(**both, identity=long, post_handshake_auth=True)
+    pair = Pair(mine, server_config(**both), server_trace=trace).done()
+    pair.server.request_client_certificate()
+    settle(pair)
+    assert not pair.errors
+    assert "CompressedCertificate" in [event.name for event in trace.of(Message) if event.direction == "received"]
+    (answer,) = answers(pair)
+    assert "client.example" in answer.peer.names.dns
+    assert pair.server.facts.peer_chain == long.chain
 
 
 def test_a_strangers_certificate_is_refused() -> None:

@@ -51,17 +51,30 @@ def test_a_key_stands_for_certificates(imported: bool, alone: bool) -> None:
     assert pair.events["server"][-1].data == b"hello"
 
 
-def test_psk_alone_needs_both_sides_wish() -> None:
-    """A client that offers no group at all: with psk_ke it goes on, without the setting it is refused."""
-    keys = [psk()]
+def without(*kinds: int) -> Any:
+    """A ``rewrite`` that leaves these extensions out of the ClientHello, whose binders are made anew."""
 
     def drop(message: Any) -> Any:
         if isinstance(message, ClientHello):
-            kinds = (x.KEY_SHARES.type, x.SUPPORTED_GROUPS.type)
             message.extensions = message.extensions.without(*kinds)
-            with_psks(message, Psk.of_external(keys[0]), Transcript())
+            with_psks(message, Psk.of_external(psk()), Transcript())
         return message
 
+    return drop
+
+
+@pytest.mark.parametrize("left_out", [x.KEY_SHARES.type, x.SUPPORTED_GROUPS.type])
+def test_groups_and_shares_come_together_or_not_at_all(left_out: int) -> None:
+    # RFC 8446 section 9.2, with a PSK as without.
+    client = client_config(external_psks=[psk()], psk_without_key_exchange=True, rewrite=without(left_out))
+    pair = Pair(client, server_config(external_psks=[psk()], psk_without_key_exchange=True)).run()
+    error = pair.errors["server"]
+    assert (error.code, error.alert) == ("missing-extension", AlertDescription.missing_extension)
+
+
+def test_psk_alone_needs_both_sides_wish() -> None:
+    """A client that offers no group at all: with psk_ke it goes on, without the setting it is refused."""
+    keys, drop = [psk()], without(x.KEY_SHARES.type, x.SUPPORTED_GROUPS.type)
     client = client_config(external_psks=keys, psk_without_key_exchange=True, rewrite=drop)
     pair = Pair(client, server_config(external_psks=keys, psk_without_key_exchange=True)).done()
     assert pair.client.facts.group is None
@@ -203,6 +216,17 @@ def test_a_session_begins_and_ends_with_its_key(imported: bool) -> None:
     unbound = mine.replace(external_psks=changed)
     pair = Pair(unbound, theirs.replace(external_psks=changed)).done()
     assert not pair.client.facts.resumed
+
+
+def test_a_key_that_is_looked_up_gives_no_session_that_it_could_not_be_found_by() -> None:
+    mine = client_config(external_psks=[psk()], sessions=MemorySessionCache())
+    theirs = server_config(find_external_psk=lambda name: psk(), tickets=TicketKeys(), identities=())
+    for _ in range(2):
+        pair = Pair(mine, theirs).done()
+        assert (pair.client.facts.resumed, pair.client.facts.external_psk) == (False, b"device-1")
+    assert [type(event).__name__ for event in pair.events["client"]] == ["HandshakeCompleted"], "and no ticket"
+    unknown = Pair(client_config(), theirs.replace(find_external_psk=lambda name: None)).run().errors["server"]
+    assert unknown.code == "no-common-psk"
 
 
 def test_a_session_of_a_certificate_is_not_resumed_by_who_insists_on_a_key() -> None:

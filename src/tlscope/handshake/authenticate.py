@@ -25,6 +25,7 @@ from .situation import Asked, situation_of
 if TYPE_CHECKING:
     from ..config import ClientConfig, ServerConfig
     from ..crypto.cipher_suites import Suite
+    from ..sessions import Session
     from ..trust.identity import Identity
     from ..trust.verify import VerifiedPeer, Verifier
     from ..violations import Violation
@@ -174,18 +175,19 @@ def judge(
     ocsp_response: bytes | None = None,
     key_usage: str = "digitalSignature",
     *,
-    resumed: bool = False,
+    session: Session | None = None,
     report: bool = False,
 ) -> Flow[Peer]:
     """The verdict on a chain, and its leaf's key. Raises ``CertificateRejected`` or ``PeerViolation``.
 
+    ``session`` is the one in which the chain was shown, where that is resumed now.
     With ``report`` a rejection is not raised: the peer has it as its ``refusal``, and is not verified.
     """
-    whose = other(hs.role)
+    whose, resumed = other(hs.role), session is not None
     limit = hs.config.limits.max_certificates
     if len(chain) > limit:
         raise PeerViolation(violations.CHAIN_TOO_LONG, count=len(chain), limit=limit, setting="Limits.max_certificates")
-    if peer_shows_raw_key(hs):
+    if peer_shows_raw_key(hs) if session is None else session.peer_raw_key:
         return (yield from judge_raw_key(hs, chain, resumed=resumed))
     if hs.config.believes_raw_keys_alone:
         # Nothing here could judge a certificate, and none was asked for: what can't be judged is not believed.

@@ -17,12 +17,11 @@ from .peer import Peer, other
 
 if TYPE_CHECKING:
     from ..config import ServerConfig, _Config
-    from ..sessions import Session
     from .driver import Handshake
 
 X509, RAW = CertificateType.X509, CertificateType.RawPublicKey
 
-__all__ = ["CertificateTypes", "choose_types", "judge_raw_key", "peer_shows_raw_key", "read_types", "types_of"]
+__all__ = ["CertificateTypes", "choose_types", "judge_raw_key", "peer_shows_raw_key", "read_types"]
 
 
 class CertificateTypes(NamedTuple):
@@ -99,13 +98,6 @@ def read_types(hs: Handshake, offered: Extensions, answers: Extensions) -> None:
     if server is None and X509 not in acceptable(hs.config):
         raise PeerViolation(violations.UNOFFERED_CERTIFICATE_TYPE, received=X509)
     hs.certificate_types = CertificateTypes(server or X509, client or X509)
-
-
-def types_of(session: Session, role: str) -> CertificateTypes:
-    """What was shown when a session began, as far as it matters to this side: what the peer showed."""
-    if not session.peer_raw_key:
-        return X509_CERTIFICATES
-    return CertificateTypes(server=RAW) if role == "client" else CertificateTypes(client=RAW)
 
 
 def judge_raw_key(hs: Handshake, chain: tuple[bytes, ...], *, resumed: bool = False) -> Flow[Peer]:

@@ -311,7 +311,7 @@ def resumed_session(offer: Offer, hello: ServerHello, agreed: Agreed) -> Session
 def resume(hs: Handshake, config: ClientConfig, session: Session, agreed: Agreed) -> Flow[Established]:
     """The abbreviated handshake of RFC 5246 figure 2."""
     hs.note("resumption", "resumed", "the server knows the session", rfc="RFC 5246 section 7.3")
-    peer = yield from authenticate.judge(hs, config.verifier, session.peer_chain, resumed=True)
+    peer = yield from authenticate.judge(hs, config.verifier, session.peer_chain, session=session)
     master = MasterSecret12(agreed.suite, session.secret, hs.client_random, agreed.server_random)
     hs.reveal("CLIENT_RANDOM", master.secret, "the session")
     keys = master.keys()

@@ -38,7 +38,7 @@ from ..wire.handshake import (
 )
 from . import authenticate, negotiate
 from .certificate_compression import compress, decompress
-from .certificate_types import peer_shows_raw_key, read_types, types_of
+from .certificate_types import peer_shows_raw_key, read_types
 from .early_data import early_data_status, settle_early_data
 from .established import Established
 from .flow import Flow
@@ -179,10 +179,9 @@ def resume_with(hs: Handshake, config: ClientConfig, psk: Psk) -> Flow[Server]:
         return Server()
     hs.note("resumption", "resumed", "the server accepted the ticket", rfc="RFC 8446 section 2.2")
     identity = next((one for one in config.all_identities if one.fingerprint == session.identity), None)
-    hs.certificate_types = types_of(session, "client")
     if not session.peer_chain:
         return Server(identity=identity)
-    peer = yield from authenticate.judge(hs, config.verifier, session.peer_chain, resumed=True)
+    peer = yield from authenticate.judge(hs, config.verifier, session.peer_chain, session=session)
     return Server(peer, session.peer_signature_scheme, identity=identity)
 
 
@@ -364,13 +363,13 @@ def settle(
     resumption = None
     if config.sessions is not None or hs.reveals:
         resumption = resumption_master_secret(hs, master)
-    created_at = None if psk is None or psk.session is None else psk.session.created_at
+    session = None if psk is None else psk.session
     return Established(
         facts,
         exporter,
         resumption,
-        peer_raw_key=peer_shows_raw_key(hs),
-        session_created_at=created_at,
+        peer_raw_key=peer_shows_raw_key(hs) if session is None else session.peer_raw_key,
+        session_created_at=None if session is None else session.created_at,
         external_psk=None if psk is None else psk.external,
         post_handshake_auth=x.POST_HANDSHAKE_AUTH.type in offer.hello.extensions,
     )

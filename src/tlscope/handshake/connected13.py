@@ -11,7 +11,7 @@ from .. import violations
 from ..errors import PeerViolation
 from ..events import KeysUpdated
 from ..wire.codepoints import KeyUpdateRequest
-from ..wire.handshake import Certificate, CertificateRequest, KeyUpdate, NewSessionTicket
+from ..wire.handshake import Certificate, CertificateRequest, CompressedCertificate, KeyUpdate, NewSessionTicket
 from .established import Established
 from .flow import Flow
 from .post_handshake_auth import answer_request, hear_answer
@@ -42,9 +42,11 @@ def server_connected_13(hs: Handshake, config: ServerConfig, established: Establ
     """A server hands out tickets, and hears key updates and the answers to its requests for a certificate."""
     send_tickets(hs, config, established)
     while True:
-        message: KeyUpdate | Certificate
+        message: KeyUpdate | Certificate | CompressedCertificate
         if hs.post_handshake is None:
             message = yield from hs.expect(KeyUpdate)
+        elif config.certificate_compression:
+            message = yield from hs.expect(KeyUpdate, Certificate, CompressedCertificate)
         else:
             message = yield from hs.expect(KeyUpdate, Certificate)
         if isinstance(message, KeyUpdate):

@@ -149,8 +149,9 @@ def retry(hs: Handshake, config: ClientConfig, offer: Offer, request: HelloRetry
     # Section 4.2.10: early data is over with a HelloRetryRequest.
     extensions = first.extensions.without(ExtensionType.early_data).with_(*changes)
     hello = ClientHello(first.random, first.cipher_suites, extensions, first.session_id)
-    # Section 4.1.2: PSKs whose hash is not that of the chosen cipher suite may go, and the binders are new.
-    psks = tuple(psk for psk in offer.psks if psk.hash is suite.hash)
+    # Section 4.1.2: PSKs whose hash is not that of the chosen cipher suite may go; ages and binders are new.
+    now = config.clock().timestamp()
+    psks = tuple(psk.grown_older(now) for psk in offer.psks if psk.hash is suite.hash)
     return Offer(hello, key_pairs, b"", request, psks=psks, offers_early_data=offer.offers_early_data)
 
 

@@ -11,8 +11,9 @@ from ..errors import Misuse, PeerViolation
 from ..events import PeerAuthenticated
 from ..keys.transcript import Transcript
 from ..wire import extensions as x
-from ..wire.handshake import Certificate, CertificateRequest, CertificateVerify, Finished
+from ..wire.handshake import Certificate, CertificateRequest, CertificateVerify, CompressedCertificate, Finished
 from . import authenticate
+from .certificate_compression import decompress
 from .client13 import check_finished, show_certificate
 from .flow import Flow
 from .grease import server_extensions
@@ -86,8 +87,10 @@ def answer_request(hs: Handshake, config: ClientConfig, request: CertificateRequ
             hs.records.queue_handshake(raw)
 
 
-def hear_answer(hs: Handshake, config: ServerConfig, message: Certificate) -> Flow[None]:
+def hear_answer(hs: Handshake, config: ServerConfig, message: Certificate | CompressedCertificate) -> Flow[None]:
     """The client's answer to one of the requests; an empty one is refused where certificates are required."""
+    if isinstance(message, CompressedCertificate):
+        message = decompress(hs, message)
     auth = hs.post_handshake
     assert auth is not None  # noqa: S101 - no Certificate is expected otherwise
     request = auth.outstanding.pop(message.certificate_request_context, None)

@@ -7,7 +7,7 @@ nothing else.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from .. import violations
@@ -18,11 +18,11 @@ from ..external_psk import ExternalPsk
 from ..keys.schedule13 import EarlySecret
 from ..keys.transcript import Transcript
 from ..sessions import Session, TicketRejected
+from ..trust.names import shown
 from ..wire import extensions as x
 from ..wire.codepoints import AlertDescription, CipherSuite, ProtocolVersion, PskKeyExchangeMode
 from ..wire.extensions import OfferedPsks, PskIdentity
 from ..wire.handshake import ClientHello, ServerHello
-from .certificate_types import X509_CERTIFICATES, types_of
 from .flow import Flow
 from .resumption12 import decode_session, judge_again
 
@@ -68,11 +68,13 @@ class Psk:
     @classmethod
     def of_session(cls, session: Session, now: float, externals: Sequence[ExternalPsk] = ()) -> Psk:
         """The PSK of a ticket, with its age in milliseconds, obfuscated (section 4.2.11.1)."""
-        age = max(0, int((now - session.issued_at) * 1000))
-        hash = SUITES[session.cipher_suite].hash
-        obfuscated = (age + session.age_add) % (1 << 32)
+        hash, age = SUITES[session.cipher_suite].hash, _obfuscated_age(session, now)
         external = begun_with(externals, session)
-        return cls(session.ticket, session.secret, hash, b"res binder", session, obfuscated, external)
+        return cls(session.ticket, session.secret, hash, b"res binder", session, age, external)
+
+    def grown_older(self, now: float) -> Psk:
+        """The same with the age that its ticket has now; an external PSK has none."""
+        return self if self.session is None else replace(self, obfuscated_age=_obfuscated_age(self.session, now))
 
     @classmethod
     def of_external(cls, psk: ExternalPsk) -> tuple[Psk, ...]:
@@ -83,6 +85,11 @@ class Psk:
     def binder(self, transcript: Transcript, truncated_hello: bytes) -> bytes:
         """The binder over what came before and the ClientHello up to the binders (section 4.2.11.2)."""
         return self.early.binder(self.label, transcript.digest_with(self.hash, truncated_hello))
+
+
+def _obfuscated_age(session: Session, now: float) -> int:
+    age = max(0, int((now - session.issued_at) * 1000))
+    return (age + session.age_add) % (1 << 32)
 
 
 def begun_with(externals: Sequence[ExternalPsk], session: Session) -> ExternalPsk | None:
@@ -212,10 +219,8 @@ def _find_psk(hs: Handshake, config: ServerConfig, hello: ClientHello, suite: Su
             truncated = hs.message[: -offered.binders_length]
             if not equal(selected.psk.binder(hs.before, truncated), offered.binders[index]):
                 raise PeerViolation(violations.BAD_BINDER, index=index)
-            session = selected.psk.session
-            hs.certificate_types = X509_CERTIFICATES if session is None else types_of(session, "server")
-            if session is not None and selected.psk.external is None:
-                selected.peer = yield from judge_again(hs, config, session)
+            if selected.psk.session is not None and selected.psk.external is None:
+                selected.peer = yield from judge_again(hs, config, selected.psk.session)
         except TicketRejected as reason:
             hs.note("resumption", "declined", f"PSK {index} can't be used: {reason}", rfc=_RFC)
             continue
@@ -236,20 +241,23 @@ def _nothing_in_common(config: ServerConfig, hello: ClientHello) -> Incompatible
     """For a server that has nothing to show but PSKs, none of which can be used with this client."""
     offered = hello.extensions.get(x.PRE_SHARED_KEYS)
     if offered is not None and not (with_key_exchange(hello) or alone(config, hello)):
-        ours = (PskKeyExchangeMode.psk_dhe_ke, PskKeyExchangeMode.psk_ke)
+        modes = (PskKeyExchangeMode.psk_dhe_ke, PskKeyExchangeMode.psk_ke)
         offered_modes = hello.extensions.get(x.PSK_KEY_EXCHANGE_MODES)
         return Incompatible(
             "way to use a pre-shared key",
-            ours if config.psk_without_key_exchange else ours[:1],
+            modes if config.psk_without_key_exchange else modes[:1],
             offered_modes or (),
             code="no-common-psk-mode",
             alert=AlertDescription.handshake_failure,
             rfc="RFC 8446 section 4.2.9",
         )
     theirs = () if offered is None else offered.identities[:MAX_IDENTITIES]
+    ours = [_shown(one.identity) for one in config.external_psks]
+    if config.find_external_psk is not None:
+        ours.append("what find_external_psk knows")
     return Incompatible(
         "pre-shared key",
-        [_shown(one.identity) for one in config.external_psks],
+        ours,
         [_shown(one.identity) for one in theirs],
         code="no-common-psk",
         alert=AlertDescription.unknown_psk_identity,
@@ -258,7 +266,7 @@ def _nothing_in_common(config: ServerConfig, hello: ClientHello) -> Incompatible
 
 
 def _shown(identity: bytes) -> str:
-    return identity.decode("utf-8", "backslashreplace")[:80]
+    return shown(identity.decode("utf-8", "backslashreplace"))
 
 
 def _known(hs: Handshake, config: ServerConfig, offered: PskIdentity, index: int, suite: Suite) -> Selected:

@@ -105,7 +105,7 @@ def judge_again(hs: Handshake, config: ServerConfig, session: Session) -> Flow[V
             raise TicketRejected("the client had shown no certificate, which is required now")
         return None
     try:
-        peer = yield from authenticate.judge(hs, config.verifier, session.peer_chain, resumed=True)
+        peer = yield from authenticate.judge(hs, config.verifier, session.peer_chain, session=session)
     except CertificateRejected as rejection:
         raise TicketRejected(f"the client's certificate is not good any more: {rejection.reason.sentence()}") from None
     return peer.verified

@@ -102,7 +102,7 @@ def server_handshake_13(hs: Handshake, config: ServerConfig, hello: ClientHello)
     hs.read_with_secret(client_application, "application")
     # A session is bound to a certificate, or an external PSK, that it can be found by; a client that is refused has none.
     external = None if selected is None else selected.psk.external
-    bound = (identity is not None or external is not None) and proof.refusal is None
+    bound = (identity is not None or external in config.external_psks) and proof.refusal is None
     tickets_wanted = bound and with_key_exchange(hello)
     resumption = None
     if (tickets_wanted and config.tickets is not None) or hs.reveals:
@@ -135,7 +135,7 @@ def server_handshake_13(hs: Handshake, config: ServerConfig, hello: ClientHello)
         tickets_wanted=tickets_wanted,
         session_created_at=None if session is None else session.created_at,
         external_psk=external,
-        peer_raw_key=peer_shows_raw_key(hs),
+        peer_raw_key=peer_shows_raw_key(hs) if session is None else session.peer_raw_key,
         post_handshake_auth=ExtensionType.post_handshake_auth in hello.extensions and config.trust is not None,
     )
 
@@ -151,8 +151,9 @@ def check_client_hello(hello: ClientHello) -> None:
         raise PeerViolation(violations.NO_NULL_COMPRESSION)
     if ExtensionType.oid_filters in hello.extensions:
         raise PeerViolation(violations.MISPLACED_EXTENSION, message="ClientHello", extension=ExtensionType.oid_filters)
-    if ExtensionType.pre_shared_key in hello.extensions and ExtensionType.key_share not in hello.extensions:
-        return  # section 9.2: with a PSK the client may do without (EC)DHE
+    exchanges = {ExtensionType.supported_groups, ExtensionType.key_share} & {*hello.extensions.types}
+    if ExtensionType.pre_shared_key in hello.extensions and not exchanges:
+        return  # section 9.2: with a PSK the client may do without (EC)DHE, and then names no groups either
     groups = required("ClientHello", hello.extensions, x.SUPPORTED_GROUPS)
     shares = required("ClientHello", hello.extensions, x.KEY_SHARES)
     seen: set[int] = set()
