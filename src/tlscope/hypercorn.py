@@ -15,7 +15,7 @@ import importlib
 from contextvars import ContextVar
 from typing import Any
 
-from .errors import ConfigError
+from .errors import ConfigError, Misuse
 from .ssl.context import SSLContext
 from .ssl.sockets import SSLObject
 from .web.asgi import Application, Receive, Scope, Send, extended
@@ -47,11 +47,10 @@ def _object_class(app: Application) -> type[SSLObject]:
 
 def _application(app: Application) -> Application:
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] in ("http", "websocket") and scope["scheme"] in ("https", "wss"):
-            # Without a connection there is no answer to who the client is, so there is none to the request either.
-            await _extended.get()(scope, receive, send)
-        else:
-            await app(scope, receive, send)
+        over_tls = _extended.get(None)
+        if over_tls is None and scope.get("scheme") in ("https", "wss"):
+            raise Misuse("hypercorn says nothing of the request's connection, so nobody knows who the client is")
+        await (over_tls or app)(scope, receive, send)
 
     return application
 

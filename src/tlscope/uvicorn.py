@@ -16,6 +16,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from .errors import ConfigError
 from .ssl.context import SSLContext
 from .ssl.sockets import SSLObject
 from .web.asgi import extended, tls_extension
@@ -53,6 +54,11 @@ def config(app: Any, *, tls: SSLContext, **settings: Any) -> Any:
 
 
 def run(app: Any, *, tls: SSLContext, **settings: Any) -> None:
-    """Serve until the process is told to end, as ``uvicorn.run`` does, in one process."""
+    """Serve until the process is told to end, as ``uvicorn.run`` does, in one process.
+
+    Raises ``ConfigError`` where more than one is asked for: a context can't be handed to another process.
+    """
+    if settings.get("reload") or (settings.get("workers") or 1) != 1:
+        raise ConfigError("workers and reload start further processes, and a context can't be handed to another one")
     uvicorn = importlib.import_module("uvicorn")
     uvicorn.Server(config(app, tls=tls, **settings)).run()

@@ -15,6 +15,8 @@ import venv
 from pathlib import Path
 from typing import Any
 
+from compat_failures import CASES
+
 __all__ = ["collect", "collect_all", "failures", "make_environments", "page"]
 
 HERE = Path(__file__).resolve().parent
@@ -37,6 +39,23 @@ There are two ways to get there. A library that takes an `SSLContext` is given o
 
 For one that makes its own, call `tlscope.inject_into_ssl()` before it is imported, or start the program with
 `tlscope run -- python program.py`, which changes nothing in it and explains its handshakes.
+"""
+
+REFUSED = """\
+## Clients that are refused
+
+With `refuse_clients_by` set to `"answer"` or `"application"` ([servers.md](servers.md)): a client shows no certificate where
+one is required, or one of a CA that is not trusted. It gets a 403 with the reason, over HTTP/1.1, over HTTP/2 where the
+server speaks it, and for a websocket; or the application finds the reason.
+"""
+
+FAILED = """\
+## Where a failure is explained
+
+A server's certificate is for another host, of an unknown CA or expired, or the server requires a client certificate that the
+client does not have. *In its text*: the text of the library's own error says why, in tlscope's words, so that a log has it.
+*In its cause*: the library says less, and tlscope's error, with `explain()`, is behind its own, as `__cause__` or in what it
+was made of. *Nowhere*: the library drops what it was told, or may; a trace (`trace_with`, `tlscope run`) has it.
 """
 
 BEYOND = """\
@@ -120,8 +139,8 @@ def page(found: list[dict[str, Any]]) -> str:
     about, *rows = found
     packages = about["packages"]
     parts = [INTRODUCTION, f"Run on Python {about['python']} with {about['openssl']} as the other side.\n"]
-    standard = [one for one in rows if not one["packages"]]
-    others = [one for one in rows if one["packages"]]
+    standard = [one for one in rows if not one["packages"] and one["side"] != "failing"]
+    others = [one for one in rows if one["packages"] and one["side"] != "failing"]
     for title, some in (
         ("The standard library", standard),
         ("Clients", [one for one in others if one["side"] == "client"]),
@@ -129,19 +148,34 @@ def page(found: list[dict[str, Any]]) -> str:
     ):
         parts.append(f"## {title}\n")
         parts.append(_table(some, packages))
+    parts += [REFUSED, _table([one for one in others if one["side"] == "refusing"], packages, _REFUSED)]
+    failing = [one for one in rows if one["side"] == "failing"]
+    parts += [FAILED, _table(failing, packages, {case: case for case in CASES})]
     return "\n".join([*parts, BEYOND])
 
 
-_COLUMNS = ("ssl one-way", "ssl mutual", "tlscope one-way", "tlscope mutual")
+_COLUMNS = {
+    "ssl one-way": "with `ssl`, one-way",
+    "ssl mutual": "mutual",
+    "tlscope one-way": "with tlscope, one-way",
+    "tlscope mutual": "mutual",
+}
+_REFUSED = {
+    "answer, missing": "403: missing",
+    "answer, untrusted": "untrusted",
+    "application, missing": "the application is told: missing",
+    "application, untrusted": "untrusted",
+}
 
 
-def _table(rows: list[dict[str, Any]], packages: dict[str, str]) -> str:
-    lines = ["| what | version | tlscope is the | with `ssl`, one-way | mutual | with tlscope, one-way | mutual |"]
-    lines.append("|---|---|---|---|---|---|---|")
+def _table(rows: list[dict[str, Any]], packages: dict[str, str], columns: dict[str, str] = _COLUMNS) -> str:
+    heads = ["what", "version", "tlscope is the", *columns.values()]
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for one in rows:
         version = packages.get(one["packages"][0], "") if one["packages"] else ""
-        cells = [_cell(one, column) for column in _COLUMNS]
-        lines.append(f"| {one['name']} | {version} | {one['side']} | {' | '.join(cells)} |")
+        side = {"refusing": "server", "failing": "client"}.get(one["side"], one["side"])
+        cells = [_cell(one, column) for column in columns]
+        lines.append(f"| {one['name']} | {version} | {side} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -150,7 +184,9 @@ def _cell(one: dict[str, Any], column: str) -> str:
         return "not run"
     if column not in one["results"]:
         return ""
-    return "**fails**" if one["results"][column] else "works"
+    if one["results"][column]:
+        return "**fails**"
+    return str(one["shown"][column]) if "shown" in one else "works"
 
 
 def main(arguments: list[str]) -> int:

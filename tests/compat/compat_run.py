@@ -28,6 +28,7 @@ import compat_glue
 import compat_servers
 import compat_standard
 from compat_exchange import LIMIT, REFUSALS, ROWS, Files, attempt, attempt_refusal
+from compat_failures import CASES, FAILURES, Failing, Faults, provoke
 
 __all__ = ["main"]
 
@@ -77,6 +78,20 @@ def _plan(files: Files) -> Iterator[tuple[Any, str, dict[str, Callable[[], None]
         )
 
 
+def _failing(directory: Path) -> Iterator[tuple[Any, str, dict[str, Callable[[], None]]]]:
+    """The libraries that are seen failing; what they show of it is kept in ``_shown``."""
+    faults = Faults(directory)
+
+    def provoked(one: Failing, case: str) -> None:
+        _shown[one.name, case] = provoke(one, case, faults)
+
+    for one in FAILURES:
+        yield one, "failing", {case: partial(provoked, one, case) for case in CASES}
+
+
+_shown: dict[tuple[str, str], str] = {}
+
+
 def main(words: list[str]) -> int:
     """Run; gives 1 where a row failed."""
     packages = sorted({package for one in ROWS for package in one.packages if not one.missing})
@@ -89,7 +104,7 @@ def main(words: list[str]) -> int:
     failed = False
     with tempfile.TemporaryDirectory() as directory:
         files = Files(Path(directory))
-        for one, side, attempts in _plan(files):
+        for one, side, attempts in [*_plan(files), *_failing(Path(directory))]:
             if words and not any(word in one.name for word in words):
                 continue
             result: dict[str, Any] = {"name": one.name, "side": side, "packages": one.packages, "results": {}}
@@ -97,6 +112,8 @@ def main(words: list[str]) -> int:
                 result["missing"] = one.missing
             else:
                 result["results"] = {what: _attempt(action) for what, action in attempts.items()}
+            if side == "failing":
+                result["shown"] = {case: _shown.get((one.name, case), "") for case in CASES}
             failed = failed or any(result["results"].values())
             print(json.dumps(result), flush=True)
         sys.stderr.flush()
