@@ -6,6 +6,7 @@ it can be asked is in ``facts.py``, how it moves bytes is here.
 
 from __future__ import annotations
 
+import ssl as std
 import threading
 import weakref
 from collections import deque
@@ -35,13 +36,16 @@ if TYPE_CHECKING:
 
 __all__ = ["Channel"]
 
+_BLOCK = 1 << 16
+"""Bytes that are sealed and sent at a time: four records."""
+
 
 class Channel(Facts):
     """One connection, for one reader and one writer thread at a time.
 
-    ``_engine`` guards the connection, ``_sending`` the order of what goes out, ``_reading`` what comes in. The engine is
-    never held while a thread waits for the transport; a reader that finds a writer busy leaves what it has to say to that
-    one, so that neither waits for the other where the peer does not read.
+    ``_engine`` guards the connection, ``_sending`` the order of what goes out, ``_reading`` that of what comes in. The
+    engine is never held while a thread waits for the transport; a reader that finds a writer busy leaves what it has to say
+    to that one, so that neither waits for the other where the peer does not read.
     """
 
     def __init__(
@@ -61,7 +65,7 @@ class Channel(Facts):
         self._engine, self._sending, self._reading = threading.RLock(), threading.Lock(), threading.Lock()
         self._inbox: deque[bytes] = deque()
         self._accepted = 0
-        self._begun = self._ended = self._admitted = False
+        self._begun = self._complete = self._ended = self._admitted = False
         self._named = False
         self._connection: ClientConnection | ServerConnection | None = None
         self.offered: Session | None = None
@@ -94,37 +98,49 @@ class Channel(Facts):
                 self._context.count(self.server_side, "begun")
                 self._act(connection.start)
         self._push()
-        while not connection.handshake_complete:
-            self._pull()
+        with self._reading:
+            while not connection.handshake_complete:
+                self._pull(connection)
+        self._complete = True
         self._raise_delayed()
 
     def read(self, length: int = 1024, buffer: Any = None) -> Any:
         """Up to ``length`` bytes, or into ``buffer``, which gives their number; nothing at the peer's close_notify."""
-        inbox = self._inbox
         if buffer is not None:
-            with memoryview(buffer) as view:
-                length = min(length, view.nbytes) if length > 0 else view.nbytes
+            room = memoryview(buffer).nbytes
+            length = min(length, room) if length > 0 else room
         elif length < 0:
             raise ValueError("size should not be negative")
         if length == 0:
             return 0 if buffer is not None else b""
-        while not inbox and not self._ended:
-            if self._connection is None or not self._connection.handshake_complete:
-                self.do_handshake()
-                continue
-            self._pull(waiting_for_data=True)
-            if self.delayed is not None:
-                self._raise_delayed()
+        if not self._complete:
+            self.do_handshake()
         if not self._admitted:
             self._admit()
-        data = self._take(length)
-        if not data and self._ended and self.connection.closed_by_us:
-            raise ZeroReturn  # as OpenSSL tells apart who has closed first
+        data = self._next(length)
+        if self.delayed is not None:
+            self._raise_delayed()
         if buffer is None:
             return data
         with memoryview(buffer) as view:
             view.cast("B")[: len(data)] = data
         return len(data)
+
+    def _next(self, length: int) -> bytes:
+        """The next bytes that came, waiting for them; nothing at the end."""
+        inbox, connection = self._inbox, self.connection
+        with self._reading:
+            while not inbox:
+                if self._ended:
+                    if connection.closed_by_us:
+                        raise ZeroReturn  # as OpenSSL tells apart who has closed first
+                    return b""
+                self._pull(connection)
+            first = inbox.popleft()
+            if len(first) > length:
+                inbox.appendleft(first[length:])
+                return first[:length]
+            return first
 
     def write(self, data: Any) -> int:
         """Encrypt and send; gives how many bytes of ``data`` were taken, which is all of them.
@@ -132,10 +148,9 @@ class Channel(Facts):
         Where the transport is full, ``SSLWantWriteError`` says so, and the caller comes again with the same data: it is
         not encrypted a second time.
         """
-        connection = self._connection
-        if connection is None or not connection.handshake_complete:
+        if not self._complete:
             self.do_handshake()
-            connection = self.connection
+        connection = self.connection
         if not self._admitted:
             self._admit()
         with self._sending:
@@ -143,21 +158,42 @@ class Channel(Facts):
             if self._accepted:
                 taken, self._accepted = self._accepted, 0
                 return taken
-            with memoryview(data) as view, self._engine:
-                taken = view.nbytes
-                try:
-                    connection.send_data(view)
-                except TLSError as error:
-                    self._fail(error)
-                out = connection.data_to_send()
-            self._accepted = taken
-            self._transport.send(out)
+            taken = len(data) if type(data) is bytes else memoryview(data).nbytes
+            if taken <= _BLOCK:
+                out = self._sealed(data)
+                self._accepted = taken
+                self._transport.send(out)
+            else:
+                self._write_blocks(data, taken)
             self._accepted = 0
         if connection.has_data_to_send:
             self._push()
         if self.delayed is not None:
             self._raise_delayed()
         return taken
+
+    def _write_blocks(self, data: Any, taken: int) -> None:
+        """Block by block: sealing all of it first would go through memory that no processor's cache holds."""
+        with memoryview(data) as whole, whole.cast("B") as view:
+            try:
+                for start in range(0, taken, _BLOCK):
+                    out = self._sealed(view[start : start + _BLOCK])
+                    self._transport.send(out)
+            except (std.SSLWantWriteError, TimeoutError):
+                # All of it is taken, or nothing would be left of it where the caller comes again.
+                self._accepted = taken
+                for rest in range(start + _BLOCK, taken, _BLOCK):
+                    self._transport.keep(self._sealed(view[rest : rest + _BLOCK]))
+                raise
+
+    def _sealed(self, data: Any) -> bytes:
+        connection = self.connection
+        with self._engine:
+            try:
+                connection.send_data(data)
+            except TLSError as error:
+                self._fail(error)
+            return connection.data_to_send()
 
     def shutdown(self) -> Any:
         """Say close_notify and wait for the peer's; gives the socket, where there is one (RFC 8446 section 6.1)."""
@@ -169,8 +205,9 @@ class Channel(Facts):
         with self._engine:
             connection.close()
         self._push()
-        while not self._ended:
-            self._pull()
+        with self._reading:
+            while not self._ended:
+                self._pull(connection)
         return self._transport.plain()
 
     def pending(self) -> int:
@@ -212,31 +249,17 @@ class Channel(Facts):
 
     # How it goes
 
-    def _take(self, length: int) -> bytes:
+    def _pull(self, connection: ClientConnection | ServerConnection) -> None:
+        """Take what comes next from the transport; the caller is the one reader."""
+        if connection.error is not None:
+            # It has failed before: there is nothing to wait for, and the reason is still the reason.
+            raise_as_ssl(connection.error)
+        data = self._transport.receive()
         with self._engine:
-            if not self._inbox:
-                return b""
-            first = self._inbox.popleft()
-            if len(first) <= length:
-                return first
-            self._inbox.appendleft(first[length:])
-            return first[:length]
-
-    def _pull(self, *, waiting_for_data: bool = False) -> None:
-        """Take what comes next from the transport; not where another thread has meanwhile got what is waited for."""
-        connection = self.connection
-        with self._reading:
-            if waiting_for_data and (self._inbox or self._ended):
-                return
-            if connection.error is not None:
-                # It has failed before: there is nothing to wait for, and the reason is still the reason.
-                raise_as_ssl(connection.error)
-            data = self._transport.receive()
-            with self._engine:
-                if data:
-                    self._act(lambda: connection.receive_data(data))
-                else:
-                    self._act(connection.receive_eof)
+            if data:
+                self._act(connection.receive_data, data)
+            else:
+                self._act(connection.receive_eof)
         if connection.has_data_to_send:
             self._push()
 
@@ -252,13 +275,13 @@ class Channel(Facts):
             finally:
                 self._sending.release()
 
-    def _act(self, action: Any) -> None:
+    def _act(self, action: Any, *arguments: Any) -> None:
         """Have the connection do something and hear what came of it; the engine is held."""
         sessions = None if self.server_side else self._context.sessions
         if sessions is not None:
             sessions.attend(self)
         try:
-            events = action()
+            events = action(*arguments)
             while events:
                 events = self._hear(events)
         except TLSError as error:
