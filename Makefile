@@ -20,7 +20,7 @@ empty :=
 core_paths := $(subst $(empty) $(empty),$(comma),$(addprefix src/tlscope/,$(strip $(CORE))))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint format bench coverage docs lock clean
+.PHONY: help demo test test-slow lint format bench bench-load bench-soak coverage docs lock clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -46,6 +46,12 @@ format: $(VENV)/.dev ## put the style right
 
 bench: $(VENV)/.dev ## measure speed against the standard library's ssl
 	@$(BIN)/python -m bench $(ARGS)
+
+bench-load: $(VENV)/.dev ## measure a web server under load, with tlscope and with ssl
+	@$(BIN)/python -m bench.load $(ARGS)
+
+bench-soak: $(VENV)/.dev ## many connections of every kind for some minutes: nothing may grow
+	@$(BIN)/python -m bench.soak $(ARGS)
 
 coverage: $(VENV)/.dev ## test, and fail where less than 95 % of the core's branches were taken
 	@$(PYTEST) $(XDIST) -m "not slow" --cov --cov-branch --cov-report= $(ARGS)

@@ -1,6 +1,6 @@
 """One side of the load's measurement: uvicorn with a context of ``ssl`` or of ``tlscope.ssl``, in an environment with both.
 
-    python load_server.py ssl|tlscope PORT CERTIFICATE LOOP
+python load_server.py ssl|tlscope PORT CERTIFICATE LOOP HTTP
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-def main(side: str, port: str, certificate: str, loop: str) -> None:
+def main(side: str, port: str, certificate: str, loop: str, http: str) -> None:
     """Serve until the process is told to end."""
     ssl = importlib.import_module({"ssl": "ssl", "tlscope": "tlscope.ssl"}[side])
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -34,6 +34,7 @@ def main(side: str, port: str, certificate: str, loop: str) -> None:
         host="127.0.0.1",
         port=int(port),
         loop=loop,
+        http=http,
         log_level="error",
         lifespan="off",
         ssl_context_factory=lambda *_: context,
