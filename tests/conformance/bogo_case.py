@@ -49,6 +49,9 @@ def play(argv: list[str]) -> int:
             return 1
     except bogo_flags.Unimplemented:
         return UNIMPLEMENTED
+    except OSError as problem:
+        sys.stderr.write(f":no-connection: {problem}\n")
+        return 1
     except Exception:
         traceback.print_exc()
         return 1

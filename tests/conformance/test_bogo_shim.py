@@ -163,6 +163,17 @@ class TestCalls:
     def test_what_is_not_implemented_ends_with_89(self, command: list[str], flags: list[str]) -> None:
         assert subprocess.run([*command, *flags], timeout=60, check=False).returncode == 89
 
+    @pytest.mark.parametrize("command", [SHIM, [sys.executable, str(HERE / "bogo_case.py")]], ids=["warm", "cold"])
+    def test_where_nobody_listens(self, command: list[str], tmp_path: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as gone:
+            port = gone.getsockname()[1]
+        result = subprocess.run(
+            [*command, "-port", str(port)], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert result.returncode == 1
+        assert result.stderr.startswith(":no-connection: ")
+        assert result.stderr.count("\n") == 1
+
     def test_an_unknown_flag_is_found_before_anything_is_imported(self) -> None:
         # Its parent is a shell, for which there is no warm process.
         script = "import subprocess, sys; sys.exit(subprocess.run(sys.argv[1:]).returncode)"

@@ -195,7 +195,7 @@ def select_psk(hs: Handshake, config: ServerConfig, hello: ClientHello, suite: S
     """
     selected = yield from _find_psk(hs, config, hello, suite)
     if selected is None and not config.shows_certificates:
-        raise _nothing_in_common(config, hello)
+        raise _nothing_in_common(hs, config, hello, suite)
     return selected
 
 
@@ -237,8 +237,12 @@ def _externals(config: ServerConfig, name: bytes) -> tuple[ExternalPsk, ...]:
     return known if found is None else (*known, found)
 
 
-def _nothing_in_common(config: ServerConfig, hello: ClientHello) -> Incompatible:
-    """For a server that has nothing to show but PSKs, none of which can be used with this client."""
+def _nothing_in_common(hs: Handshake, config: ServerConfig, hello: ClientHello, suite: Suite) -> Incompatible:
+    """For a server that has nothing to show but PSKs, none of which can be used with this client.
+
+    Appendix E.6: whoever tries names must not learn which of them are known, so an unknown one is answered, and takes
+    as long, as a wrong binder does.
+    """
     offered = hello.extensions.get(x.PRE_SHARED_KEYS)
     if offered is not None and not (with_key_exchange(hello) or alone(config, hello)):
         modes = (PskKeyExchangeMode.psk_dhe_ke, PskKeyExchangeMode.psk_ke)
@@ -251,7 +255,11 @@ def _nothing_in_common(config: ServerConfig, hello: ClientHello) -> Incompatible
             alert=AlertDescription.handshake_failure,
             rfc="RFC 8446 section 4.2.9",
         )
-    theirs = () if offered is None else offered.identities[:MAX_IDENTITIES]
+    theirs: tuple[PskIdentity, ...] = ()
+    if offered is not None:
+        theirs = offered.identities[:MAX_IDENTITIES]
+        nobodys = Psk(b"", bytes(suite.hash.length), suite.hash, b"ext binder")
+        equal(nobodys.binder(hs.before, hs.message[: -offered.binders_length]), offered.binders[0])
     ours = [_shown(one.identity) for one in config.external_psks]
     if config.find_external_psk is not None:
         ours.append("what find_external_psk knows")
@@ -260,7 +268,7 @@ def _nothing_in_common(config: ServerConfig, hello: ClientHello) -> Incompatible
         ours,
         [_shown(one.identity) for one in theirs],
         code="no-common-psk",
-        alert=AlertDescription.unknown_psk_identity,
+        alert=AlertDescription.decrypt_error if theirs else AlertDescription.unknown_psk_identity,
         rfc="RFC 8446 section 4.2.11",
     )
 
