@@ -319,6 +319,19 @@ def test_a_session_of_raw_keys_is_resumed_by_who_still_knows_them() -> None:
     assert pair.errors["server"].code == "unknown-raw-key"
 
 
+@pytest.mark.parametrize("first", ["certificate", "raw key"])
+def test_a_ticket_of_a_client_that_can_not_be_judged_here_means_a_full_handshake(first: str) -> None:
+    """Two servers that share ticket keys and not what they believe."""
+    keys, mine = TicketKeys(), client_config(sessions=MemorySessionCache(), identity=client_identity(), raw_key=raw(1))
+    certificates = server_config(client_auth=ClientAuth.REQUIRED, tickets=keys)
+    raw_keys = certificates.replace(trust=None, trusted_raw_keys=[raw(1).public_key])
+    servers = (certificates, raw_keys) if first == "certificate" else (raw_keys, certificates)
+    for server in servers:
+        pair = Pair(mine, server).done()
+        assert not pair.server.facts.resumed
+    assert pair.server.facts.peer_chain == ((raw(1).public_key,) if first == "certificate" else client_identity().chain)
+
+
 def test_a_client_that_is_asked_later_on_a_resumed_connection_shows_a_certificate() -> None:
     # The types were agreed for the handshake in which the session began; now nobody spoke of any (RFC 7250 section 4.2).
     mine, theirs = raw_friends(post_handshake_auth=True, identity=client_identity())

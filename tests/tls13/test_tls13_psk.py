@@ -170,6 +170,9 @@ def test_a_server_with_nothing_but_a_key_refuses_who_does_not_have_it(theirs: tu
     assert (error.code, error.alert) == ("no-common-psk", alert)
     assert "device-1" in str(error)
     assert all(one.identity.decode() in str(error) for one in theirs)
+    explained = " ".join(str(error.explain()).split())
+    assert "we accept: device-1" in explained
+    assert "give both sides something in common" in explained
 
 
 def test_a_server_with_nothing_but_a_key_says_where_the_modes_do_not_meet() -> None:

@@ -104,6 +104,8 @@ def judge_again(hs: Handshake, config: ServerConfig, session: Session) -> Flow[V
         if config.client_auth is ClientAuth.REQUIRED:
             raise TicketRejected("the client had shown no certificate, which is required now")
         return None
+    if not session.peer_raw_key and config.believes_raw_keys_alone:
+        raise TicketRejected("the client had shown a certificate, and raw keys alone are believed here")
     try:
         peer = yield from authenticate.judge(hs, config.verifier, session.peer_chain, session=session)
     except CertificateRejected as rejection:

@@ -120,7 +120,8 @@ def seen(failure: Failure) -> Diagnosis:
         rule=failure.rfc or ("" if row is None else row.rule),
     )
     if row is None:
-        return dataclasses.replace(found, fixes=_GENERAL if failure.role else ())
+        general = _NOTHING_IN_COMMON if id.startswith("no-common") else _GENERAL
+        return dataclasses.replace(found, fixes=general if failure.role else ())
     known_for_sure = failure.code == "self-signed" or failure.fact("same_name") == "True"
     others = alternatives(id) if id in _OPEN and not known_for_sure else ()
     if failure.known.server_name is not None:
@@ -134,6 +135,9 @@ _GENERAL = (
         "one of the two sides has a fault, or something between changed what was said: keep the traces of both",
     ),
 )
+
+
+_NOTHING_IN_COMMON = (Fix("either", "give both sides something in common: what this one accepts is above"),)
 
 
 def of_row(id: str, failure: Failure, cause: str, **changes: object) -> Diagnosis:
