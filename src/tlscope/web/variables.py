@@ -5,10 +5,11 @@ from __future__ import annotations
 import ssl as std
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import dh, dsa, ec, ed448, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 from cryptography.x509.oid import ExtensionOID, NameOID
 
 from .._version import __version__
@@ -49,7 +50,6 @@ _KEYS: tuple[tuple[Any, str], ...] = (
     (ed25519.Ed25519PublicKey, "ED25519"),
     (ed448.Ed448PublicKey, "ED448"),
     (dsa.DSAPublicKey, "dsaEncryption"),
-    (dh.DHPublicKey, "dhKeyAgreement"),
 )
 
 
@@ -99,8 +99,13 @@ def _verdict(facts: ConnectionFacts) -> str:
     return "SUCCESS" if facts.peer is not None else "NONE"
 
 
-def _certificate(der: bytes) -> Iterator[tuple[str, str]]:
-    """What mod_ssl tells of a certificate, by its names without the prefix."""
+@lru_cache(maxsize=64)
+def _certificate(der: bytes) -> tuple[tuple[str, str], ...]:
+    """What mod_ssl tells of a certificate, by its names without the prefix; the server's own is the same each time."""
+    return tuple(_described(der))
+
+
+def _described(der: bytes) -> Iterator[tuple[str, str]]:
     certificate = x509.load_der_x509_certificate(der)
     described = describe_certificate(der)
     yield "M_VERSION", str(described["version"])
