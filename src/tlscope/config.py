@@ -23,6 +23,7 @@ from .limits import Limits
 from .replay import MemoryReplayGuard, ReplayGuard
 from .sessions import MemorySessionCache, SessionCache, SessionStore, TicketKeys
 from .trust.anchors import TrustAnchors
+from .trust.certificate_scheme import as_signed
 from .trust.policy import VerificationPolicy
 from .trust.verify import Verifier
 from .wire import extensions as x
@@ -102,7 +103,12 @@ The first lets a TLS 1.3 client sign with an RSA key that can't make PSS signatu
 1.2 and use SHA-1, for which collisions can be bought; RFC 9155 forbids them.
 """
 
-DEFAULT_CERTIFICATE_SIGNATURE_SCHEMES = DEFAULT_SIGNATURE_SCHEMES
+DEFAULT_CERTIFICATE_SIGNATURE_SCHEMES = (
+    *DEFAULT_SIGNATURE_SCHEMES,
+    SignatureScheme.mldsa44,
+    SignatureScheme.mldsa65,
+    SignatureScheme.mldsa87,
+)
 
 
 class ClientAuth(StrEnum):
@@ -157,7 +163,8 @@ class _Config:
     psk_without_key_exchange: bool = False
     """Allow a PSK without (EC)DHE (psk_ke). Whoever gets the PSK can then read all traffic, past traffic too."""
     certificate_signature_schemes: Sequence[SignatureScheme] = DEFAULT_CERTIFICATE_SIGNATURE_SCHEMES
-    """What the peer's certificates may be signed with (signature_algorithms_cert, RFC 8446 section 4.2.3)."""
+    """What the peer's certificates may be signed with (signature_algorithms_cert, RFC 8446 section 4.2.3); others are
+    refused. The anchor's own signature does not count."""
     alpn: Sequence[str] = ()
     """Application protocols (RFC 7301), in order of preference."""
     verification: VerificationPolicy = field(default_factory=VerificationPolicy)
@@ -204,6 +211,7 @@ class _Config:
         self._check_versions()
         self._check_known("groups", self.groups, GROUPS)
         self._check_known("signature_schemes", self.signature_schemes, SCHEMES)
+        self._check_known("certificate_signature_schemes", self.certificate_signature_schemes, SCHEMES)
         if self.signing_schemes is not None:
             object.__setattr__(self, "signing_schemes", tuple(self.signing_schemes))
             self._check_known("signing_schemes", self.signing_schemes, SCHEMES)
@@ -301,6 +309,11 @@ class _Config:
     def _signing_in_13(self, schemes: Sequence[SignatureScheme], *, by_client: bool) -> tuple[SignatureScheme, ...]:
         rows = [SCHEMES[scheme] for scheme in schemes]
         return tuple(row.name for row in rows if row.in_tls13 and (by_client or not row.clients_only))
+
+    @cached_property
+    def certificate_schemes(self) -> frozenset[SignatureScheme]:
+        """``certificate_signature_schemes`` as a certificate's signature tells them apart: not by kind of key."""
+        return frozenset(map(as_signed, self.certificate_signature_schemes))
 
     @cached_property
     def suites_13(self) -> tuple[CipherSuite, ...]:

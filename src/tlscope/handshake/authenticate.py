@@ -197,7 +197,10 @@ def judge(
     def verify() -> VerifiedPeer | None:
         if verifier is None:
             return None
-        return verifier.verify(chain, name, ocsp_response=ocsp_response, key_usage=key_usage, resumed=resumed)
+        schemes = hs.config.certificate_schemes
+        return verifier.verify(
+            chain, name, ocsp_response=ocsp_response, key_usage=key_usage, resumed=resumed, schemes=schemes
+        )
 
     refusal: CertificateRejected | None = None
     try:
@@ -213,14 +216,7 @@ def judge(
             raise
         # Whatever was believed before on_verified had its word is so no longer.
         refusal, verified = problem, None
-    try:
-        key = PeerKey.of(verified) if verified is not None else PeerKey.from_certificate(chain[0], key_usage)
-    except UnreadableCertificate as problem:
-        raise PeerViolation(violations.UNREADABLE_CERTIFICATE, problem=problem) from None
-    except WrongKeyUsage:
-        raise PeerViolation(violations.KEY_USAGE, needed=key_usage) from None
-    except ValueError as problem:
-        raise PeerViolation(violations.BAD_PUBLIC_KEY, problem=problem) from None
+    key = _leaf_key(verified, chain[0], key_usage)
     if refusal is not None:
         report_refusal(hs, refusal)
         return Peer(chain, None, key, refusal=refusal)
@@ -250,6 +246,17 @@ def report_refusal(hs: Handshake, refusal: TLSError) -> TLSError:
     refusal.__traceback__ = refusal.__context__ = None
     hs.note("client_authentication", "reported", "the client is refused, which the application is left to tell it")
     return refusal
+
+
+def _leaf_key(verified: VerifiedPeer | None, leaf: bytes, key_usage: str) -> PeerKey:
+    try:
+        return PeerKey.of(verified) if verified is not None else PeerKey.from_certificate(leaf, key_usage)
+    except UnreadableCertificate as problem:
+        raise PeerViolation(violations.UNREADABLE_CERTIFICATE, problem=problem) from None
+    except WrongKeyUsage:
+        raise PeerViolation(violations.KEY_USAGE, needed=key_usage) from None
+    except ValueError as problem:
+        raise PeerViolation(violations.BAD_PUBLIC_KEY, problem=problem) from None
 
 
 def _trace_verdict(

@@ -8,7 +8,7 @@ from cryptography.x509.oid import SignatureAlgorithmOID as OID
 
 from ..wire.codepoints import SignatureScheme as S
 
-__all__ = ["certificate_scheme"]
+__all__ = ["as_signed", "certificate_scheme"]
 
 _SCHEMES = {
     OID.ECDSA_WITH_SHA256: S.ecdsa_secp256r1_sha256,
@@ -42,3 +42,15 @@ def certificate_scheme(certificate: x509.Certificate) -> S | None:
             return None
         return None if algorithm is None else _PSS.get(algorithm.name)
     return known
+
+
+_AS_SIGNED = {
+    S.rsa_pss_pss_sha256: S.rsa_pss_rsae_sha256,
+    S.rsa_pss_pss_sha384: S.rsa_pss_rsae_sha384,
+    S.rsa_pss_pss_sha512: S.rsa_pss_rsae_sha512,
+}
+
+
+def as_signed(scheme: S) -> S:
+    """What ``certificate_scheme`` calls a scheme: a PSS signature does not tell what its key is called, either."""
+    return _AS_SIGNED.get(scheme, scheme)

@@ -9,7 +9,7 @@ each refusal which certificate is at fault.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, NoReturn
@@ -19,15 +19,18 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from cryptography.x509.verification import PolicyBuilder, VerificationError
 
 from ..errors import CertificateRejected
+from ..wire.codepoints import SignatureScheme
 from .anchors import TrustAnchors
+from .certificate_scheme import certificate_scheme
 from .der import read_serial
 from .diagnose import diagnose, signed_paths
 from .extension_rules import ca_policy, ee_policy
 from .identity import RSASSA_PSS
 from .memory import Memory
 from .names import PeerNames, ServerName, parse_server_name
+from .oids import oid_name
 from .policy import VerificationPolicy
-from .reasons import EmptyChain, Malformed, NotRFC5280, Place, Reason, TooManyCertificates
+from .reasons import EmptyChain, Malformed, NotRFC5280, Place, Reason, TooManyCertificates, UnsupportedSignature
 from .revocation import RevocationLists
 from .rules import Case, leaf_fault, path_fault
 from .stand_in import NEWER_SIGNATURES, has_newer_signature, stand_ins
@@ -80,6 +83,8 @@ class _Accepted:
     begins: datetime
     ends: datetime
     promises_staple: bool
+    signed_with: tuple[SignatureScheme | None, ...]
+    """How each certificate of the path but the anchor is signed."""
 
 
 class Verifier:
@@ -119,6 +124,7 @@ class Verifier:
         ocsp_response: bytes | None = None,
         key_usage: str = "digitalSignature",
         resumed: bool = False,
+        schemes: Container[SignatureScheme] | None = None,
     ) -> VerifiedPeer:
         """Verify a chain of DER certificates as the peer sent it, leaf first; the others may stand in any order.
 
@@ -126,6 +132,7 @@ class Verifier:
         replaces the clock. ``ocsp_response`` is the DER that the peer stapled. ``key_usage`` is the bit that a leaf's
         keyUsage must have, if it has one: ``keyEncipherment`` in TLS 1.2 with RSA key transport. ``resumed`` says that the
         chain was shown when a session began: nothing is stapled at its resumption, so no response is demanded then.
+        ``schemes`` are those that certificates may be signed with, as ``certificate_scheme`` names them; None: all known.
 
         Raises ``CertificateRejected``; ``Misuse`` where ``server_name`` is no name at all.
         """
@@ -136,6 +143,10 @@ class Verifier:
             known = self._verify(tuple(chain), server_name, moment, key_usage)
             self._memory.put(key, known)
         peer = known.peer
+        if schemes is not None:
+            for certificate, scheme in zip(peer.certificates, known.signed_with, strict=False):
+                if scheme not in schemes:
+                    self._reject(_not_allowed(known, certificate, self.purpose), tuple(chain))
         if len(peer.path) > 1 and (reason := self._revoked(known, moment, ocsp_response, resumed)) is not None:
             self._reject(reason, tuple(chain))
         return peer
@@ -193,6 +204,7 @@ class Verifier:
             begins=max(one.not_valid_before_utc for one in path),
             ends=min(one.not_valid_after_utc for one in path),
             promises_staple=promises_staple(path[0]),
+            signed_with=tuple(certificate_scheme(one) for one in path[:-1]),
         )
 
     def _build(
@@ -278,6 +290,13 @@ class _Builder:
         if self._purpose == "server" and name is not None:
             return self._named.time(now).build_server_verifier(name.subject).verify(leaf, others)
         return self._unnamed.time(now).build_client_verifier().verify(leaf, others).chain
+
+
+def _not_allowed(known: _Accepted, certificate: x509.Certificate, whose: str) -> Reason:
+    index = known.chain.index(certificate) if certificate in known.chain else None
+    place = Place(index, len(known.chain), certificate.subject.rfc4514_string())
+    algorithm = oid_name(certificate.signature_algorithm_oid)
+    return UnsupportedSignature(whose=whose, place=place, algorithm=algorithm, by_setting=True)
 
 
 def _moment(now: datetime | float) -> datetime:

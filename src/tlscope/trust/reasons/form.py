@@ -50,14 +50,17 @@ class WeakSignature(Reason):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnsupportedSignature(Reason):
-    """A CA's signature or key of a kind that chains are not verified with here."""
+    """A CA's signature of a kind that chains are not verified with here, or that the settings do not allow."""
 
     _code = "unsupported-signature"
     _alert = Alert.unsupported_certificate
     _rfc = "RFC 8446 section 4.2.3"
     algorithm: str
+    by_setting: bool = False
 
     def _say(self) -> str:
+        if self.by_setting:
+            return f"{self.place} is signed with {self.algorithm}, which certificate_signature_schemes does not name"
         return (
             f"{self.place} is signed with {self.algorithm}, which chains are not verified with here; "
             f"a CA needs an RSA key, or one for ECDSA on P-256, P-384 or P-521, for EdDSA or for ML-DSA"
