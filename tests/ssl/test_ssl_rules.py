@@ -101,6 +101,7 @@ def test_a_peer_that_does_not_read_stops_the_writer_alone(pair: tuple[Any, Any])
         client.settimeout(LIMIT)
         while not stuck.is_set():
             sent += client.send(block)
+        client.sendall(b"last")
 
     writer = threading.Thread(target=write)
     writer.start()
@@ -116,14 +117,12 @@ def test_a_peer_that_does_not_read_stops_the_writer_alone(pair: tuple[Any, Any])
     assert writer.is_alive()
     # Once it reads, all of it is there and under the right keys.
     stuck.set()
-    received = 0
-    while writer.is_alive() or received < sent:
-        received += len(server.recv(1 << 16))
-    writer.join(LIMIT)
-    client.sendall(b"last")
-    while (data := server.recv(1 << 16))[-4:] != b"last":
+    received, data = 0, b""
+    while not data.endswith(b"last"):
+        data = server.recv(1 << 16)
         received += len(data)
-    assert received + len(data) - 4 == sent
+    writer.join(LIMIT)
+    assert received == sent + 4
 
 
 def test_wrap_bio_in_a_worker_thread_with_positional_arguments(files: Files) -> None:
