@@ -27,7 +27,10 @@ from tlscope import (
     DecisionNeeded,
     HandshakeCompleted,
     Identity,
+    Incompatible,
     Misuse,
+    NamedGroup,
+    ProtocolVersion,
     Sign,
     SignatureScheme,
     TLSError,
@@ -261,6 +264,23 @@ def test_a_hook_chooses_the_servers_identity() -> None:
         assert pair.server.facts is not None
         assert pair.server.facts.identity is (other if name == "other.example" else server_identity())
     assert asked == ["localhost", "other.example"]
+
+
+@pytest.mark.parametrize("version", [ProtocolVersion.TLS1_3, ProtocolVersion.TLS1_2], ids=str)
+def test_a_server_may_have_no_identity_but_those_that_the_application_chooses(version: ProtocolVersion) -> None:
+    only = {"min_version": version, "max_version": version, "groups": (NamedGroup.x25519, NamedGroup.secp256r1)}
+    by_hook = server_config(**only, identities=[], choose_identity=lambda decision: server_identity())
+    assert Pair(client_config(**only), by_hook).done().server.facts.identity is server_identity()
+
+    by_answer = server_config(**only, identities=[], ask=frozenset({ChooseServerIdentity}))
+    pair = Pair(client_config(**only), by_answer).run()
+    pair.server.answer(server_identity())
+    assert pair.run().server.facts.identity is server_identity()
+
+    nobody = Pair(
+        client_config(**only), server_config(**only, identities=[], choose_identity=lambda decision: None)
+    ).run()
+    assert isinstance(nobody.errors["server"], Incompatible)
 
 
 @pytest.mark.parametrize("role", ROLES)

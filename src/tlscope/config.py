@@ -541,9 +541,16 @@ class ServerConfig(_Config):
         return version is ProtocolVersion.TLS1_3 or not (asks and self.believes_raw_keys_alone)
 
     @property
+    def shows_x509(self) -> bool:
+        """Whether there is a certificate to show: one that is configured, or the application's choice."""
+        # The room that the decisions live in stands on this one.
+        asks = any(kind.__name__ == "ChooseServerIdentity" for kind in self.ask)
+        return bool(self.identities or self.choose_identity or asks)
+
+    @property
     def shows_certificates(self) -> bool:
         """Whether there is a certificate, or a raw key, to show; without one only PSKs are left."""
-        return bool(self.identities or self.choose_identity or self.raw_key)
+        return self.raw_key is not None or self.shows_x509
 
     @property
     def asks_for_certificate(self) -> bool:

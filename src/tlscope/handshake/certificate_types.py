@@ -64,7 +64,7 @@ def choose_types(hs: Handshake, config: ServerConfig, hello: Extensions) -> list
 
 
 def _own(config: ServerConfig) -> tuple[CertificateType, ...]:
-    return (*((RAW,) if config.raw_key is not None else ()), *((X509,) if config.identities else ()))
+    return (*((RAW,) if config.raw_key is not None else ()), *((X509,) if config.shows_x509 else ()))
 
 
 def _choose(

@@ -39,6 +39,9 @@ __all__ = ["Channel"]
 _BLOCK = 1 << 16
 """Bytes that are sealed and sent at a time: four records."""
 
+_UNREAD_LIMIT = 1024 * 1024
+"""Bytes that are kept for ``read`` while ``shutdown`` waits for the peer's end."""
+
 
 class Channel(Facts):
     """One connection, for one reader and one writer thread at a time.
@@ -66,7 +69,7 @@ class Channel(Facts):
         self._inbox: deque[bytes] = deque()
         self._accepted = 0
         self._begun = self._complete = self._ended = self._admitted = False
-        self._named = False
+        self._named = self._certificate_required = False
         self._connection: ClientConnection | ServerConnection | None = None
         self.offered: Session | None = None
         self.received: Session | None = None
@@ -85,6 +88,8 @@ class Channel(Facts):
         """tlscope's own connection; made when it is first needed, from the context as it is then."""
         if self._connection is None:
             self._connection = self._context.connection(self)
+            # sni_callback may change the context, which changes the certificate that is shown and nothing else.
+            self._certificate_required = self._context.requires_certificate
         return self._connection
 
     # The handshake and the data
@@ -100,7 +105,12 @@ class Channel(Facts):
         self._push()
         with self._reading:
             while not connection.handshake_complete:
-                self._pull(connection)
+                try:
+                    self._pull(connection)
+                except ConnectionError:
+                    # A client may say what it has to say and go away: it needs no tickets, and what it said can be read.
+                    if self.version() != "TLSv1.3" or not self.server_side:
+                        raise
         self._complete = True
         self._raise_delayed()
 
@@ -146,19 +156,23 @@ class Channel(Facts):
         """Encrypt and send; gives how many bytes of ``data`` were taken, which is all of them.
 
         Where the transport is full, ``SSLWantWriteError`` says so, and the caller comes again with the same data: it is
-        not encrypted a second time.
+        not encrypted a second time. Raises ``SSLError`` for less, which can't be the same.
         """
         if not self._complete:
             self.do_handshake()
         connection = self.connection
         if not self._admitted:
             self._admit()
+        taken = len(data) if type(data) is bytes else memoryview(data).nbytes
         with self._sending:
+            if taken < self._accepted:
+                # To say that it was sent would lose it.
+                waiting = f"{self._accepted} bytes wait to be sent: write the same data again, not other data"
+                raise as_ssl(Misuse(waiting, code="other-data"))
             self._transport.flush()
             if self._accepted:
                 taken, self._accepted = self._accepted, 0
                 return taken
-            taken = len(data) if type(data) is bytes else memoryview(data).nbytes
             if taken <= _BLOCK:
                 out = self._sealed(data)
                 self._accepted = taken
@@ -196,7 +210,11 @@ class Channel(Facts):
             return connection.data_to_send()
 
     def shutdown(self) -> Any:
-        """Say close_notify and wait for the peer's; gives the socket, where there is one (RFC 8446 section 6.1)."""
+        """Say close_notify and wait for the peer's; gives the socket, where there is one (RFC 8446 section 6.1).
+
+        Raises ``SSLError`` where the peer has sent data that nobody has read, and that would be lost with the socket, or
+        more of it than is kept.
+        """
         connection = self.connection
         if not connection.handshake_complete and connection.error is None:
             raise as_ssl(
@@ -205,10 +223,15 @@ class Channel(Facts):
         with self._engine:
             connection.close()
         self._push()
+        sock = self._transport.plain()
+        limit = _UNREAD_LIMIT if sock is None else 0
         with self._reading:
-            while not self._ended:
+            while self.pending() <= limit:
+                if self._ended:
+                    return sock
                 self._pull(connection)
-        return self._transport.plain()
+        unread = "the peer has sent data that nobody has read: read until there is no more, then shut down"
+        raise as_ssl(Misuse(unread, code="unread-data"))
 
     def pending(self) -> int:
         """Bytes that can be read without waiting."""
@@ -265,13 +288,12 @@ class Channel(Facts):
 
     def _push(self) -> None:
         # A writer that is at it sends what is queued meanwhile when it has done; waiting for it could wait forever.
-        connection = self.connection
-        while connection.has_data_to_send and self._sending.acquire(blocking=False):
+        connection, transport = self.connection, self._transport
+        while (connection.has_data_to_send or transport.keeps) and self._sending.acquire(blocking=False):
             try:
                 with self._engine:
                     out = connection.data_to_send()
-                if out:
-                    self._transport.send(out)
+                transport.send(out)
             finally:
                 self._sending.release()
 
@@ -304,7 +326,7 @@ class Channel(Facts):
             elif isinstance(event, DecisionNeeded):
                 self._named = True
                 return self.connection.answer(self._context.choose_identity(self, event.decision))
-            elif isinstance(event, PeerAuthenticated) and event.peer is None and self._context.requires_certificate:
+            elif isinstance(event, PeerAuthenticated) and event.peer is None and self._certificate_required:
                 self._fail(self._give_up(PeerViolation(NO_CLIENT_CERTIFICATE)))
         return None
 

@@ -1,4 +1,9 @@
-"""From an ``SSLContext``'s settings to tlscope's configuration, made anew only where a setting has changed."""
+"""From an ``SSLContext``'s settings to tlscope's configuration, made anew only where a setting has changed.
+
+Whoever changes a setting puts an empty dictionary in the place of what was built, after the change. What is built here goes
+into the dictionary that was there before the first setting was looked at: so nothing of what was changed meanwhile, such as
+a CA that is not trusted any more, is kept.
+"""
 
 from __future__ import annotations
 
@@ -33,11 +38,12 @@ _TLS_12_ALONE = getattr(std, "PROTOCOL_TLSv1_2", None)
 
 def client_config(context: SSLContext) -> ClientConfig:
     """The configuration of a client's connections. Raises ``ConfigError``."""
+    built = context._built
     key = ("client", *_what_may_change(context))
-    known: ClientConfig | None = context._built.get(key)
+    known: ClientConfig | None = built.get(key)
     if known is None:
         common = _common(context)
-        known = context._built[key] = ClientConfig(
+        known = built[key] = ClientConfig(
             **{**common, "trust": common["trust"] or TrustAnchors.nobody()},
             identities=_identities(context),
             insecure_skip_verification=context.verify_mode == std.VerifyMode.CERT_NONE,
@@ -52,8 +58,9 @@ def client_config(context: SSLContext) -> ClientConfig:
 
 def server_config(context: SSLContext) -> ServerConfig:
     """The configuration of a server's connections. Raises ``ConfigError``."""
+    built = context._built
     key = ("server", *_what_may_change(context))
-    known: ServerConfig | None = context._built.get(key)
+    known: ServerConfig | None = built.get(key)
     if known is None:
         common = _common(context)
         modes = {std.CERT_NONE: ClientAuth.NONE, std.CERT_OPTIONAL: ClientAuth.REQUESTED}
@@ -61,7 +68,7 @@ def server_config(context: SSLContext) -> ServerConfig:
         if auth is not ClientAuth.NONE:
             common["trust"] = common["trust"] or TrustAnchors.nobody()
         options = context.options
-        known = context._built[key] = ServerConfig(
+        known = built[key] = ServerConfig(
             **common,
             identities=_identities(context),
             # With post-handshake authentication the certificate is asked for later and not in the handshake.

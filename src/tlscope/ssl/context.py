@@ -109,7 +109,7 @@ class SSLContext(Settings):
     def _add(self, identity: Identity) -> None:
         # As with OpenSSL, a second certificate for the same kind of key takes the first one's place.
         self._identities = [one for one in self._identities if one.key_kind != identity.key_kind] + [identity]
-        self._built.clear()
+        self._built = {}
 
     # Trust
 
@@ -129,7 +129,7 @@ class SSLContext(Settings):
         if cadata is not None:
             self._trusted.load_data(cadata if isinstance(cadata, str) else bytes(cadata))
         self._loaded.append(("load_verify_locations", (cafile, capath, cadata)))
-        self._built.clear()
+        self._built = {}
 
     def load_default_certs(self, purpose: Any = std.Purpose.SERVER_AUTH) -> None:
         """The system's trust anchors. Where there are none, nobody is trusted."""
@@ -141,7 +141,7 @@ class SSLContext(Settings):
         """The system's trust anchors."""
         self._trusted.load_system()
         self._loaded.append(("set_default_verify_paths", ()))
-        self._built.clear()
+        self._built = {}
 
     def get_ca_certs(self, binary_form: bool = False) -> Any:
         """The trusted certificates that are CAs', described or as DER."""

@@ -61,6 +61,8 @@ _REASONS: dict[str, tuple[str, str, str]] = {
     "wrong-version": ("SSL", "WRONG_SSL_VERSION", ""),
     "callback-failed": ("SSL", "CALLBACK_FAILED", ""),
     "closed": ("SSL", "PROTOCOL_IS_SHUTDOWN", ""),
+    "other-data": ("SSL", "BAD_WRITE_RETRY", ""),
+    "unread-data": ("SSL", "APPLICATION_DATA_AFTER_CLOSE_NOTIFY", ""),
     "truncated": ("SSL", "UNEXPECTED_EOF_WHILE_READING", "EOF occurred in violation of protocol"),
     "no-suites": ("SSL", "NO_CIPHER_MATCH", "No cipher can be selected."),
     "key-mismatch": ("X509", "KEY_VALUES_MISMATCH", ""),

@@ -46,4 +46,4 @@ class Refusing:
         except ValueError:
             words = ", ".join(repr(one.value) for one in Refusal)
             raise as_ssl(ConfigError(f"refuse_clients_by is {value!r}; there are {words}")) from None
-        self._built.clear()
+        self._built = {}

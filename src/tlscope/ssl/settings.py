@@ -177,12 +177,12 @@ class Settings(Refusing, std.SSLContext):
         outright. Raises ``SSLError`` where none is left, and for a security level (``@SECLEVEL``) other than 2.
         """
         self._suites = _as_ssl(lambda: chosen_suites(self, cipherlist, self._suites))
-        self._built.clear()
+        self._built = {}
 
     def set_ciphersuites(self, ciphersuites: str, /) -> None:
         """TLS 1.3's cipher suites by name, with colons between, in order of preference. Raises ``SSLError``."""
         self._suites = _as_ssl(lambda: suites_13_named(ciphersuites, self._suites))
-        self._built.clear()
+        self._built = {}
 
     def get_ciphers(self) -> Any:
         """The cipher suites, each as a dictionary with name, protocol and bits."""
@@ -192,7 +192,7 @@ class Settings(Refusing, std.SSLContext):
         """Key-exchange groups in order of preference, by OpenSSL's or the registry's names (``X25519:P-256``)."""
         names = groups.split(":") if isinstance(groups, str) else list(groups)
         self._groups = tuple(one if isinstance(one, NamedGroup) else group_named(one) for one in names)
-        self._built.clear()
+        self._built = {}
 
     def get_groups(self) -> list[str]:
         """The names of the key-exchange groups, in order of preference."""
@@ -212,7 +212,7 @@ class Settings(Refusing, std.SSLContext):
                 raise std.SSLError("ALPN protocols must be 1 to 255 bytes long")
             protocols.append(one)
         self._alpn = tuple(protocols)
-        self._built.clear()
+        self._built = {}
 
     def set_npn_protocols(self, npn_protocols: Any) -> None:
         """NPN was given up for ALPN."""
@@ -240,7 +240,7 @@ class Settings(Refusing, std.SSLContext):
         if callback is not None and not callable(callback):
             raise TypeError("not a callable object")
         self._sni_callback = callback
-        self._built.clear()
+        self._built = {}
 
     def set_servername_callback(self, server_name_callback: Any) -> None:
         """The older name of ``sni_callback``."""
@@ -273,7 +273,7 @@ class Settings(Refusing, std.SSLContext):
         if callback is not None and not callable(callback):
             raise TypeError(f"{callback} is not callable.")
         self._key_log_callback = callback
-        self._built.clear()
+        self._built = {}
 
     def set_psk_client_callback(self, callback: Callable[[str | None], tuple[str | None, bytes]] | None) -> None:
         """Called before each handshake for the identity and the secret (16 bytes or more) of a PSK, in TLS 1.3.
@@ -296,7 +296,7 @@ class Settings(Refusing, std.SSLContext):
         if identity_hint is not None:
             raise no_meaning("TLS 1.3 has no PSK identity hint (RFC 8446 section 4.2.11); leave identity_hint out")
         self._server_psk = _callable_or_none(callback)
-        self._built.clear()
+        self._built = {}
 
 
 def _callable_or_none(callback: Any) -> Any:

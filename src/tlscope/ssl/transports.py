@@ -22,6 +22,10 @@ class Transport(Protocol):
     def receive(self) -> bytes:
         """Some bytes, ``b""`` at the end. Raises ``SSLWantReadError`` where there are none now."""
 
+    @property
+    def keeps(self) -> bool:
+        """Whether something waits to be sent that could not go yet."""
+
     def send(self, data: bytes) -> None:
         """Take bytes. Raises ``SSLWantWriteError`` where not all of them could go; the rest is kept."""
 
@@ -47,6 +51,8 @@ class BioTransport:
         if not data and not self._incoming.eof:
             raise WantRead
         return data
+
+    keeps = False
 
     def send(self, data: bytes) -> None:
         """A ``MemoryBIO`` takes everything."""
@@ -105,6 +111,11 @@ class SocketTransport:
             if not self._missing:
                 self._missing = _HEADER
             return part
+
+    @property
+    def keeps(self) -> bool:
+        """Whether something waits to be sent that could not go yet."""
+        return bool(self._kept)
 
     def send(self, data: bytes) -> None:
         """All of it, as far as the socket's timeout allows."""
