@@ -31,12 +31,14 @@ from tlscope import (
     PeerClosed,
     ProtocolVersion,
     ServerConnection,
+    Session,
     TLSError,
     TruncatedStream,
 )
 from tlscope import trace as t
 from tlscope.handshake.flow import ChooseClientIdentity, ChooseServerIdentity, VerifyPeer
 from tlscope.wire import extensions as x
+from tlscope.wire import handshake12 as tls12
 from tlscope.wire.codepoints import CertificateType, CipherSuite
 from tlscope.wire.handshake import ClientHello, ServerHello
 
@@ -271,6 +273,9 @@ class Exchange:
     def _check_request(self, decision: ChooseClientIdentity) -> None:
         flags = self.flags
         self._check_peer_schemes([int(scheme) for scheme in decision.signature_schemes])
+        if flags.expect_certificate_types is not None:
+            types = bytes(tls12.CertificateRequest.decode(self.sink.raw["CertificateRequest"][4:]).certificate_types)
+            check(types == flags.expect_certificate_types, f"the server takes the types {types.hex()}")
         if flags.expect_client_ca_list is not None and flags.expect_client_ca_list not in ("<NULL>", "<EMPTY>"):
             names = ",".join(name.hex() for name in decision.certificate_authorities)
             check(names == flags.expect_client_ca_list, f"the server names the CAs {names}")
@@ -404,6 +409,7 @@ class Exchange:
             check(expected is None or facts.cipher_suite == expected, f"the cipher suite is {facts.cipher_suite}")
         if flags.expect_server_name is not None:
             check(facts.server_name == flags.expect_server_name, f"the server name is {facts.server_name}")
+        check(not (flags.expect_no_server_name and facts.server_name), f"the server name is {facts.server_name}")
         alpn = flags.select_alpn if flags.server else flags.expect_alpn
         check((facts.alpn or "").encode() == (alpn or b""), f"the application protocol is {facts.alpn}")
         check(not (flags.expect_hrr and not facts.hello_retry_request), "there was no HelloRetryRequest")
@@ -485,6 +491,9 @@ class Exchange:
 
     def _check_sessions(self, facts: ConnectionFacts) -> None:
         flags, memory = self.flags, self.memory
+        if flags.expect_ticket_age_skew is not None and facts.resumed:
+            skew = self._ticket_age_skew()
+            check(skew == flags.expect_ticket_age_skew, f"the ticket's ages differ by {skew} s")
         if not flags.server and facts.version < _TLS13:
             expected = not flags.expect_no_session and (not facts.resumed or flags.expect_ticket_renewal)
             check((memory.sessions.received is not None) == expected, "a session was kept, or none, against the flags")
@@ -492,6 +501,14 @@ class Exchange:
             kept = memory.store.kept > 0
             check(kept or not flags.expect_session_id, "no session was kept on the server")
             check(not (kept and flags.expect_no_session_id), "a session was kept on the server")
+
+    def _ticket_age_skew(self) -> int:
+        """Seconds by which the ticket is older to the client than to this server."""
+        offered = self.sink.hello("ClientHello").extensions.get(x.PRE_SHARED_KEYS).identities[0]
+        now = self.memory.clock().timestamp()
+        session = Session.decode(self.memory.tickets.open(offered.identity, now))
+        claimed = (offered.obfuscated_ticket_age - session.age_add) % (1 << 32)
+        return int(claimed // 1000 - int(now - session.issued_at))
 
     def _check_end(self) -> None:
         """What only the end of the connection can tell: tickets come when they come."""
