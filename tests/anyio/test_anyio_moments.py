@@ -141,6 +141,63 @@ class TestEveryMoment:
         assert at_every_moment(backend, lambda at, jump: Attempt(role, kind, 20_000, True, at, action, jump)) > 20
 
 
+class Listening(Attempt):
+    """The side that is hit receives, from a peer that changes keys and asks for the same; cancelled once, it goes on."""
+
+    async def live(self, role: str) -> None:
+        if role == self.role:
+            await self._listen()
+            return
+        side = self.sides[role]
+        stream = side.stream = await TLSStream.wrap(self.wires[role], self._configs[role])
+        for piece in pieces(role):
+            await stream.update_keys(request_peer=True)
+            side.attempted += piece
+            await stream.send(piece)
+            side.completed += piece
+        await stream.send_eof()
+        side.received += await stream.receive()
+        with pytest.raises(anyio.EndOfStream):
+            await stream.receive()
+        side.ended = True
+        await stream.aclose()
+
+    async def _listen(self) -> None:
+        side = self.sides[self.role]
+        wire, name = self.wires[self.role], SERVER_NAME if self.role == "client" else None
+        stream = side.stream = await TLSStream.wrap(wire, self._configs[self.role], server_name=name)
+        while not side.ended:
+            with anyio.CancelScope() as self._scope:
+                try:
+                    side.received += await Watched(stream.receive(), self.moment)
+                except anyio.EndOfStream:
+                    side.ended = True
+        side.attempted += b"thanks"
+        await stream.send(b"thanks")
+        side.completed += b"thanks"
+        await stream.aclose()
+
+    async def run(self, polite: bool) -> None:
+        with anyio.fail_after(FOREVER):
+            async with anyio.create_task_group() as self._group:
+                self._group.start_soon(self._run_other)
+                await self.live(self.role)
+        self._check()
+        for side in self.sides.values():
+            assert side.error is None
+            assert side.ended
+        assert self.sides[self.role].received == self.sides[self.other].attempted
+        assert self.sides[self.other].received == b"thanks"
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_who_is_cancelled_while_receiving_loses_nothing_and_can_go_on(backend: str) -> None:
+    found = at_every_moment(
+        backend, lambda at, jump: Listening("client", "TLS 1.3, mutual", 12_000, True, at, "cancel", jump)
+    )
+    assert found > 20
+
+
 def test_what_is_looked_for_would_be_found() -> None:
     with pytest.raises(AssertionError):
         check_wire(b"\x17\x03\x03\x00\x20" + pieces("client")[0] * 2)
