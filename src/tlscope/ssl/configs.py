@@ -20,7 +20,7 @@ from ..trust.policy import VerificationPolicy
 from ..wire.codepoints import ProtocolVersion
 from .callbacks import client_psk, server_psk
 from .refusal import Refusal
-from .settings import LEGACY_SERVER_CONNECT
+from .settings import LEGACY_SERVER_CONNECT, NATIVE
 from .trusted import with_intermediates
 
 if TYPE_CHECKING:
@@ -33,6 +33,20 @@ _VERSIONS = {
     std.TLSVersion.TLSv1_3: ProtocolVersion.TLS1_3,
     std.TLSVersion.MAXIMUM_SUPPORTED: ProtocolVersion.TLS1_3,
 }
+_KEPT = [
+    getattr(NATIVE, name).__get__
+    for name in (
+        "verify_mode",
+        "check_hostname",
+        "minimum_version",
+        "maximum_version",
+        "options",
+        "verify_flags",
+        "keylog_filename",
+        "post_handshake_auth",
+        "num_tickets",
+    )
+]
 _TLS_12_ALONE = getattr(std, "PROTOCOL_TLSv1_2", None)
 
 
@@ -74,7 +88,7 @@ def server_config(context: SSLContext) -> ServerConfig:
             # With post-handshake authentication the certificate is asked for later and not in the handshake.
             client_auth=ClientAuth.NONE if context.post_handshake_auth else auth,
             tickets=None if options & std.Options.OP_NO_TICKET else context.ticket_keys,
-            tickets_per_handshake=_tickets(context),
+            tickets_per_handshake=context.num_tickets,
             client_cipher_order=not options & std.Options.OP_CIPHER_SERVER_PREFERENCE,
             report_refused_clients=context.refuse_clients_by is not Refusal.ALERT,
             ask=frozenset({ChooseServerIdentity} if context._sni_callback is not None else ()),
@@ -93,22 +107,8 @@ def _identities(context: SSLContext) -> tuple[Identity, ...]:
 
 def _what_may_change(context: SSLContext) -> tuple[Any, ...]:
     """The settings that the standard library keeps: whoever changes one of them says nothing to us."""
-    return (
-        context.verify_mode,
-        context.check_hostname,
-        context.minimum_version,
-        context.maximum_version,
-        context.options,
-        context.verify_flags,
-        context.keylog_filename,
-        context.post_handshake_auth,
-        _tickets(context),
-    )
-
-
-def _tickets(context: SSLContext) -> int:
-    count: int = getattr(context, "num_tickets", 2)
-    return count
+    # As plain numbers: this is asked for each connection, and making enumerations' members of them takes longer.
+    return tuple([get(context) for get in _KEPT])
 
 
 def _common(context: SSLContext) -> dict[str, Any]:
