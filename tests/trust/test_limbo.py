@@ -176,6 +176,7 @@ def test_verdict(case: dict[str, Any]) -> None:
     if error is not None:
         assert error.code == CODES.get(case["id"], error.code), error
         assert "\n" not in str(error)
+        assert "{" not in str(error), "how the path builder holds things is nobody's business"
 
 
 class _Everything(frozenset[Any]):

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tlscope import ClientAuth, ClientConfig, ClientConnection, ServerConfig, ServerConnection
@@ -146,6 +147,19 @@ def test_an_issuers_key_in_an_encoding_that_is_not_accepted() -> None:
     path: Any = [leaf.certificate, Spelled(), ca.root]
     with pytest.raises(ValueError, match="encoded in a way"):
         stand_ins(path)
+
+
+def test_a_key_for_pss_alone_issues_nothing() -> None:
+    """The path builder takes none (RFC 4055 section 1.2), and says so in words of its own workings."""
+    ca = Authority.create("Example CA", key="RSA-2048", now=NOW)
+    version, serial, signature, issuer, validity, subject, key, *rest = elements(ca.root.tbs_certificate_bytes)
+    pss_key = sequence(bytes.fromhex("300b06092a864886f70d01010a"), elements(key)[1])
+    tbs = sequence(version, serial, signature, issuer, validity, subject, pss_key, *rest)
+    proof = bit_string(ca.key.sign(tbs, padding.PKCS1v15(), hashes.SHA256()))
+    root = x509.load_der_x509_certificate(sequence(tbs, signature, proof))
+    with pytest.raises(CertificateRejected, match=r"has the key RSA 2048 \(PSS only\), and RSA of 2048") as caught:
+        verify(TrustAnchors.from_certificates([root]), ca.issue_server(HOST))
+    assert caught.value.code == "weak-key"
 
 
 def test_the_copies_lead_up_to_each_other_and_to_nothing_else() -> None:

@@ -214,13 +214,14 @@ def _issuer_keys(case: Case, path: Path) -> Reason | None:
     for certificate in path[1:]:
         key = certificate.public_key()
         bits = max(case.policy.min_rsa_bits, 2048)
+        pss_only = certificate.public_key_algorithm_oid == PublicKeyAlgorithmOID.RSASSA_PSS
         if isinstance(key, rsa.RSAPublicKey):
-            fine = key.key_size >= bits and key.key_size % 8 == 0
+            fine = key.key_size >= bits and key.key_size % 8 == 0 and not pss_only
         else:
             fine = key_kind(key) in _CA_KEYS
         if not fine:
             needed = f"RSA of {bits} bits or more (a multiple of 8), ECDSA on P-256, P-384 or P-521, EdDSA or ML-DSA,"
-            return WeakKey(**case.about(certificate), key=describe_key(key), needed=needed)
+            return WeakKey(**case.about(certificate), key=describe_key(key, pss_only=pss_only), needed=needed)
     return None
 
 
