@@ -85,7 +85,7 @@ class _Worker:
 
 
 class SyncTLSWorker(_Worker, _sync.SyncWorker):  # type: ignore[misc]
-    """One request at a time in each process."""
+    """One request at a time in each process; gunicorn's ``threads`` means nothing to it."""
 
 
 class ThreadTLSWorker(_Worker, _threads.ThreadWorker):  # type: ignore[misc]

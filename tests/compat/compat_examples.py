@@ -8,15 +8,14 @@ import os
 import re
 import shlex
 import socket
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from compat_exchange import LIMIT, Exchange, refusal
-from compat_servers import _until_listening
+from compat_exchange import Exchange, refusal
+from compat_servers import server_process
 
 __all__ = ["PAGE"]
 
@@ -52,16 +51,8 @@ def _started(x: Exchange, server: str) -> Iterator[int]:
             command = [sys.executable, "-Wignore", "-m", "gunicorn", "--no-control-socket"]
             command += shlex.split(options.replace("8443", str(port)))
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(directory), os.environ.get("PYTHONPATH", "")])}
-        process = subprocess.Popen(
-            command, cwd=directory, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-        )
-        try:
-            _until_listening(port, process)
+        with server_process(command, port, cwd=directory, env=environment):
             yield port
-        finally:
-            process.terminate()
-            _, said = process.communicate(timeout=LIMIT)
-        assert b"Traceback" not in said, said
 
 
 def _example(server: str) -> None:

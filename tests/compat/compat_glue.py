@@ -8,8 +8,6 @@ import json
 import os
 import socket
 import ssl
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from compat_exchange import BODY, LIMIT, NAME, Exchange, refusal, row
-from compat_servers import _ask_twice, _until_listening, application
+from compat_servers import _ask_twice, application, gunicorn_command, server_process
 from compat_standard import _limited
 
 
@@ -256,19 +254,9 @@ def _gunicorn(x: Exchange, worker: str, by: str = "", *, http2: bool = False) ->
         (directory / "settings.py").write_text(settings + ('http_protocols = "h2,h1"\n' if http2 else ""))
         (directory / "program.py").write_text(_WSGI)
         listener.set_inheritable(True)
-        command = [sys.executable, "-Wignore", "-m", "gunicorn", "-c", "settings.py", "--threads", "2"]
-        command += ["-k", f"tlscope.gunicorn.{worker}", "-b", f"fd://{listener.fileno()}"]
-        command += ["--log-level", "error", "--no-control-socket"]
-        process = subprocess.Popen(
-            [*command, "program:application"], cwd=directory, pass_fds=[listener.fileno()], stderr=subprocess.PIPE
-        )
-        try:
-            _until_listening(port, process)
+        command = gunicorn_command(f"tlscope.gunicorn.{worker}", listener)
+        with server_process(command, port, cwd=directory, pass_fds=[listener.fileno()]):
             yield port
-        finally:
-            process.terminate()
-            _, said = process.communicate(timeout=LIMIT)
-        assert b"Traceback" not in said, said
 
 
 _FORGED = {

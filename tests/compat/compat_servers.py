@@ -161,17 +161,31 @@ def _gunicorn(x: Exchange, worker: str) -> None:
         )
         (directory / "program.py").write_text(_WSGI)
         listener.set_inheritable(True)
-        command = [sys.executable, "-Wignore", "-m", "gunicorn", "-c", "settings.py", "-k", worker, "--threads", "2"]
-        command += ["-b", f"fd://{listener.fileno()}", "--log-level", "error", "--no-control-socket"]
-        command += ["program:application"]
-        process = subprocess.Popen(command, cwd=directory, pass_fds=[listener.fileno()], stderr=subprocess.PIPE)
-        try:
-            _until_listening(port, process)
+        command = gunicorn_command(worker, listener)
+        with server_process(command, port, cwd=directory, pass_fds=[listener.fileno()]):
             _ask_twice(x, port)
-        finally:
-            process.terminate()
-            _, said = process.communicate(timeout=LIMIT)
-        assert b"Traceback" not in said, said
+
+
+def gunicorn_command(worker: str, listener: socket.socket) -> list[str]:
+    """gunicorn with its settings in ``settings.py`` and its application in ``program.py``."""
+    command = [sys.executable, "-Wignore", "-m", "gunicorn", "-c", "settings.py", "-k", worker]
+    # With threads gunicorn takes another worker than the one that it is asked for, where that is its sync.
+    command += ["--threads", "2"] if "thread" in worker.lower() else []
+    command += ["-b", f"fd://{listener.fileno()}", "--log-level", "error", "--no-control-socket"]
+    return [*command, "program:application"]
+
+
+@contextmanager
+def server_process(command: list[str], port: int, **settings: Any) -> Iterator[None]:
+    """A server in a process of its own, which listens by now, and must have had no error by the end."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **settings)
+    try:
+        _until_listening(port, process)
+        yield
+    finally:
+        process.terminate()
+        _, said = process.communicate(timeout=LIMIT)
+    assert b"Traceback" not in said, said
 
 
 @row("gunicorn, sync", "server", "gunicorn", elsewhere=True)
