@@ -33,13 +33,13 @@ needs_tests = pytest.mark.skipif(
 )
 
 
-def run(*arguments: str) -> list[dict[str, Any]]:
+def run(*arguments: str, least: int = 10) -> list[dict[str, Any]]:
     done = subprocess.run(
         [sys.executable, str(RUNNER), *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=PATIENCE
     )
     rows = [json.loads(line) for line in done.stdout.splitlines() if line.startswith(b"{")]
     assert rows, "nothing was run"
-    assert rows[-1].get("connections", 0) > 10, "the run did not come to its end, or tlscope was not in it"
+    assert rows[-1].get("connections", -1) >= least, "the run did not come to its end, or tlscope was not in it"
     return rows[:-1]
 
 
@@ -51,9 +51,15 @@ def having(rows: list[dict[str, Any]], outcome: str) -> dict[str, str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("way", ["replaced", "injected"])
 def test_the_tests_of_ssl(way: str) -> None:
-    rows = run(*(["--inject"] if way == "injected" else []))
-    known = expected()
-    assert {test: why for test, why in having(rows, "failed").items() if test not in known} == {}
+    inject = ["--inject"] if way == "injected" else []
+    rows, known = run(*inject), expected()
+    surprises = {test: why for test, why in having(rows, "failed").items() if test not in known}
+    if surprises:
+        # Some of CPython's tests mind how busy a machine is: what fails has to fail twice.
+        words = [argument for test in surprises for argument in ("-k", test.rpartition(".")[2])]
+        again = having(run(*inject, *words, least=0), "failed")
+        surprises = {test: why for test, why in surprises.items() if test in again}
+    assert surprises == {}
     assert known & having(rows, "passed").keys() == set(), "these deviate no more: take them off the list, and the page"
     assert len(having(rows, "passed")) > 150
 
