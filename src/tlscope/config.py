@@ -242,7 +242,7 @@ class _Config:
             raise ConfigError(f"min_version {self.min_version} is above max_version {self.max_version}")
         if not self._may_speak(self.max_version):
             raise ConfigError(
-                f"trusted_raw_keys without trust, and require_external_psk, need TLS 1.3; max_version is {self.max_version}"
+                f"raw keys and PSKs in place of certificates need TLS 1.3, and max_version is {self.max_version}"
             )
         if not self.versions:
             raise ConfigError(
@@ -536,9 +536,10 @@ class ServerConfig(_Config):
             )
 
     def _may_speak(self, version: ProtocolVersion) -> bool:
-        # In TLS 1.2 clients have certificates alone to show; the mode is still as it was given.
+        # In TLS 1.2 both sides have certificates alone to show; the mode is still as it was given.
         asks = self.client_auth != ClientAuth.NONE
-        return version is ProtocolVersion.TLS1_3 or not (asks and self.believes_raw_keys_alone)
+        may_speak_12 = self.shows_x509 and not (asks and self.believes_raw_keys_alone)
+        return version is ProtocolVersion.TLS1_3 or may_speak_12
 
     @property
     def shows_x509(self) -> bool:

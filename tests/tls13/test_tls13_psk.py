@@ -188,6 +188,15 @@ def test_a_server_with_nothing_but_a_key_says_where_the_modes_do_not_meet() -> N
     assert (error.code, error.alert) == ("no-common-psk-mode", AlertDescription.handshake_failure)
 
 
+def test_a_server_without_a_certificate_speaks_no_tls_1_2() -> None:
+    old = {"min_version": ProtocolVersion.TLS1_2, "groups": [NamedGroup.x25519, NamedGroup.secp256r1]}
+    theirs = server_config(**old, external_psks=[psk()], identities=())
+    error = Pair(client_config(**old, max_version=ProtocolVersion.TLS1_2), theirs).run().errors["server"]
+    assert (error.code, error.alert) == ("no-common-version", AlertDescription.protocol_version)
+    with pytest.raises(ConfigError, match="in place of certificates"):
+        theirs.replace(max_version=ProtocolVersion.TLS1_2)
+
+
 def test_a_client_may_insist_on_the_key() -> None:
     mine = client_config(external_psks=[psk()], require_external_psk=True, trust=None)
     assert Pair(mine, server_config(external_psks=[psk()])).done().client.facts.external_psk == b"device-1"

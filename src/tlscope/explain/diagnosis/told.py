@@ -136,7 +136,7 @@ _WORDS = {
     "internal_error": "the {peer} failed for a reason of its own, which it does not tell (internal_error)",
     "user_canceled": "the {peer} was told by its user to stop (user_canceled)",
     "handshake_failure": "the {peer} found no acceptable set of parameters (handshake_failure), and does not say which",
-    "unknown_psk_identity": "the {peer} does not know the pre-shared key that was offered, and demands one",
+    "unknown_psk_identity": "the {peer} demands a pre-shared key, and one that it knows was not offered",
 }
 
 
