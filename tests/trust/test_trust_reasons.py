@@ -511,6 +511,21 @@ def test_signature_that_is_not_verified_here(ca: Authority) -> None:
     assert "is signed with dsa-with-sha256, which chains are not verified with here" in found.sentence()
 
 
+@pytest.mark.parametrize(
+    ("detail", "said"),
+    [
+        ("invalid version", "invalid version"),
+        ("error parsing: ParseError { kind: InvalidTag }", "error parsing: InvalidTag"),
+        (
+            'error parsing: ParseError { kind: ShortData { needed: 1 }, location: ["A::b", "C::d"] }',
+            "error parsing: ShortData in A::b, C::d",
+        ),
+    ],
+)
+def test_what_the_library_says_of_bytes_that_it_cant_read(detail: str, said: str) -> None:
+    assert reasons.Malformed(whose="server", place=None, detail=detail).sentence() == f"the chain can't be read: {said}"
+
+
 # Form
 
 

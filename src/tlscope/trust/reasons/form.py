@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from ...wire.codepoints import AlertDescription as Alert
@@ -80,6 +81,16 @@ class NotRFC5280(Reason):
         return f"{self.place or 'the chain'} breaks a rule of {self.rfc}: {self.rule}{also}"
 
 
+def _plain(detail: str) -> str:
+    """The library's words, without how it holds its error: what is wrong, and in which field."""
+    found = re.search(r"ParseError \{ kind: (\w+)", detail)
+    if found is None:
+        return detail
+    fields = re.search(r"location: \[(.*?)\]", detail)
+    where = "" if fields is None else f" in {fields[1].replace(chr(34), '')}"
+    return f"{detail[: found.start()]}{found[1]}{where}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Malformed(Reason):
     """It can't be parsed."""
@@ -89,7 +100,7 @@ class Malformed(Reason):
     detail: str
 
     def _say(self) -> str:
-        return f"{self.place or 'the chain'} can't be read: {shown(self.detail)}"
+        return f"{self.place or 'the chain'} can't be read: {shown(_plain(self.detail))}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
