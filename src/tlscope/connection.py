@@ -141,17 +141,19 @@ class _Connection(Engine):
         events, self._handshake.events = self._handshake.events, []
         return events
 
-    def receive_eof(self) -> None:
-        """The transport has ended. Raises ``TruncatedStream`` where the peer did not say so with close_notify."""
+    def receive_eof(self, *, reset: bool = False) -> None:
+        """The transport has ended, by a ``reset`` or as it should. Raises ``TruncatedStream`` where the peer did not say so
+        with close_notify.
+        """
         if self._closed_by_peer or self._error is not None:
             return
         if self.trace is not None:
             self.trace(t.Closed("received", "cut"))
         error: TLSError
         if self.handshake_complete:
-            error = TruncatedStream()
+            error = TruncatedStream(reset=reset)
         else:
-            error = TruncatedStream("the peer ended the connection in the middle of the handshake")
+            error = TruncatedStream("the peer ended the connection in the middle of the handshake", reset=reset)
         self._fail(error, alert=False)
         raise error
 

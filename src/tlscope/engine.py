@@ -66,7 +66,7 @@ class Engine:
         self._closed_by_us = False
         self._closed_by_peer = False
         self._empty_records = 0
-        self._warnings = 0
+        self._warnings: tuple[str, ...] = ()
         self._change_cipher_specs = 0
         if trace is not None:
             self._records.on_record = partial(_trace_record, trace)
@@ -201,7 +201,8 @@ class Engine:
             if self._empty_records > limit:
                 raise PeerViolation(violations.TOO_MANY_EMPTY_RECORDS, limit=limit, setting="Limits.max_empty_records")
             return
-        self._empty_records = self._warnings = self._handshake.key_updates_received = 0
+        self._empty_records = self._handshake.key_updates_received = 0
+        self._warnings = ()
         if self.trace is not None:
             kept = content if getattr(self.trace, "secrets", False) else None
             self.trace(t.Data("received", len(content), self._epoch_in, kept))
@@ -235,9 +236,9 @@ class Engine:
             # Section 6.2: such an alert must be sent as fatal; whoever warns with it may think that all goes on.
             answer = AlertDescription.decode_error if warning else None
             raise AlertReceived(alert.level, description, answer=answer)
-        self._warnings += 1
+        self._warnings += (description.name,)
         limit = self._config.limits.max_warning_alerts
-        if self._warnings > limit:
+        if len(self._warnings) > limit:
             raise PeerViolation(violations.TOO_MANY_WARNINGS, limit=limit, setting="Limits.max_warning_alerts")
 
     def _receive_close_notify(self) -> None:
@@ -299,7 +300,7 @@ class Engine:
         self._driver.placed(error)
         if error.situation is None:
             with suppress(Exception):  # an explanation must never stand in the way of the alert
-                error.situation = situation_of(self._handshake, self._records, error)
+                error.situation = situation_of(self._handshake, self._records, error, self._warnings)
         return error
 
     def _send_alert(self, level: AlertLevel, description: AlertDescription) -> None:

@@ -82,7 +82,10 @@ class Situation:
     not asked for one, empty where it sent an empty list, ``not_shown`` because of what. ``asked_authorities`` are the CAs
     that the server's CertificateRequest named, None where there was none. ``configured`` holds, for each identity that could
     have been shown, its label and its issuers. ``heard_nothing`` is true where not one byte came; ``first_bytes`` are
-    up to 64 bytes that came and could not be read. ``now`` is this side's clock in ISO 8601.
+    up to 64 bytes that came and could not be read; ``warnings`` are the alerts that came and ended nothing.
+    ``declined_renegotiation``: the peer asked for it. ``silent_since``: nothing came after the handshake.
+    ``observed``: it was gathered by a listener, who does not know what either side was configured with. ``now`` is
+    this side's clock in ISO 8601.
     """
 
     role: str
@@ -101,6 +104,10 @@ class Situation:
     configured: tuple[tuple[str, str], ...] = ()
     heard_nothing: bool = False
     first_bytes: bytes = b""
+    warnings: tuple[str, ...] = ()
+    declined_renegotiation: bool = False
+    silent_since: bool = False
+    observed: bool = False
     now: str = ""
 
     def as_dict(self) -> dict[str, Any]:
@@ -314,8 +321,12 @@ class Misuse(TLSError):
 class TruncatedStream(TLSError):
     """The transport ended without close_notify: what has arrived may not be all that was sent (RFC 8446 section 6.1)."""
 
-    def __init__(self, sentence: str = "the connection was cut: it ended without close_notify") -> None:
-        super().__init__(sentence, code="truncated", rfc="RFC 8446 section 6.1")
+    def __init__(
+        self, sentence: str = "the connection was cut: it ended without close_notify", *, reset: bool = False
+    ) -> None:
+        """``reset`` says that the transport was reset, as TCP's RST does, where it is known."""
+        evidence = {"ended_by": "a reset (TCP RST)"} if reset else None
+        super().__init__(sentence, code="truncated", rfc="RFC 8446 section 6.1", evidence=evidence)
 
 
 class HandshakeTimeout(TLSError, TimeoutError):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import random
 import struct
 from pathlib import Path
+from typing import Any
 
 import pytest
 from captured import ANSWER, FLOWS, REQUEST, talk
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from observed import observe, observed
+from observed import _MUTUAL, _OLD, observe, observed
 
 from tlscope import Trace
 from tlscope import trace as t
@@ -161,6 +162,53 @@ def test_the_servers_side_is_taken_where_the_client_refused() -> None:
     assert found.decrypted
     assert diagnosis is not None
     assert (diagnosis.role, diagnosis.alert) == ("server", "unknown_ca")
+
+
+def opening_of(trace: Trace) -> tuple[list[CapturedPacket], CapturedPacket, CapturedPacket]:
+    """The first packets of a connection: those without data, the ClientHello and the answer to it."""
+    packets = packets_of(trace)
+    data = [one for one in packets if (segment := segment_of(one.link, one.data)) and segment.data]
+    return [one for one in packets if one not in data][:3], data[0], data[1]
+
+
+def reset_by(packet: CapturedPacket) -> CapturedPacket:
+    """The packet's sender resets the connection."""
+    data = bytearray(packet.data)
+    data[33] = 0x14
+    return CapturedPacket(packet.time, 101, bytes(data))
+
+
+def test_who_ended_it_is_the_other_side_of_who_is_told() -> None:
+    begun, hello, answer = opening_of(talk("one-way 1.2", "client"))
+    found = read(rewritten([*begun, hello, answer, reset_by(begun[0])])).connections[0]
+    diagnosis = diagnose_trace(found.trace)
+    assert diagnosis is not None
+    assert (diagnosis.id, diagnosis.role, diagnosis.sender) == ("truncated", "server", "client")
+    assert "the client, or something between that spoke for it, reset" in diagnosis.cause
+
+
+def test_a_server_that_spoke_something_else() -> None:
+    begun, hello, answer = opening_of(talk("one-way 1.2", "client"))
+    payload = segment_of(answer.link, answer.data)
+    assert payload is not None
+    said = b"HTTP/1.0 400 Bad Request\r\n".ljust(len(payload.data), b" ")
+    other = CapturedPacket(answer.time, 101, answer.data.replace(payload.data, said))
+    found = read(rewritten([*begun, hello, other, reset_by(answer)])).connections[0]
+    diagnosis = diagnose_trace(found.trace)
+    assert diagnosis is not None
+    assert diagnosis.id == "tls-on-http-port"
+    assert "plain HTTP" in diagnosis.cause
+
+
+@pytest.mark.parametrize("old", [{}, _OLD], ids=["1.3", "1.2"])
+def test_a_listener_does_not_know_why_no_certificate_was_shown(old: dict[str, Any]) -> None:
+    found = read(to_pcapng(observe(old, {**old, **_MUTUAL}, secrets=True).server)).connections[0]
+    diagnosis = diagnose_trace(found.trace)
+    assert diagnosis is not None
+    assert (diagnosis.id, diagnosis.role) == ("no-client-cert", "client")
+    assert "asked for a certificate from CN=Test root and sent an empty list" in diagnosis.cause
+    assert [other.id for other in diagnosis.alternatives] == ["client-cert-not-offered"]
+    assert not {"you", "your", "we", "our"} & set(diagnosis.cause.split())
 
 
 def test_a_cut_connection_is_told_from_an_end() -> None:

@@ -193,6 +193,7 @@ def test_failures_are_drawn_and_explained(files: Files) -> None:
     first, second, third = (" ".join(part.split()) for part in server.text.split("ended: ")[:3])
     assert "where the server's Certificate (server to client)" in first
     assert "judge the client, as its alert unknown_ca tells" in first
+    assert "The client did not say so: this fits best" in first
     assert "fix on the client: trust that CA" in first
     assert "judge this side, the server, by what it saw" in second
     assert "https://" in second

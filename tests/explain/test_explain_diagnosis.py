@@ -32,6 +32,7 @@ from tlscope import (
 from tlscope.errors import Rejection
 from tlscope.explain import Diagnosis, compare, diagnose_trace
 from tlscope.explain.diagnosis import ATLAS
+from tlscope.trace import Failed, Started
 from tlscope.trust import reasons
 from tlscope.violations import ROWS
 from tlscope.wire.codepoints import AlertLevel
@@ -240,3 +241,36 @@ def test_rows_are_whole(row) -> None:
     for fix in row.fixes:
         assert fix.who in ("client", "server", "ca", "either", "here")
         assert not fix.do.endswith(".")
+
+
+def alert_in(description: A, role: str, **facts: Any) -> Diagnosis:
+    return check(placed(AlertReceived(AlertLevel.fatal, description), role, **facts).explain())
+
+
+def test_a_proof_is_not_doubted_that_was_never_given() -> None:
+    """With a pre-shared key nobody signs."""
+    found = alert_in(A.decrypt_error, "server", sent=("ServerHello", "EncryptedExtensions", "Finished"))
+    assert found.id == "alert-decrypt-error"
+    assert "CertificateVerify" not in found.to_text()
+
+
+def test_a_renegotiation_that_was_declined_is_remembered() -> None:
+    facts = {"version": "TLS 1.2", "phase": "connected", "sent": ("ServerHello", "Finished")}
+    found = alert_in(A.handshake_failure, "server", declined_renegotiation=True, **facts)
+    assert (found.id, found.step, found.sender) == ("renegotiation", "ClientHello", "client")
+    # Nothing that was agreed is in doubt once it was agreed.
+    later = alert_in(A.handshake_failure, "server", **facts)
+    assert later.id == "alert-handshake-failure"
+    assert later.step != "ServerHello"
+
+
+def test_a_stranger_s_trace_may_hold_anything() -> None:
+    base = placed(TruncatedStream(), "client", sent=("ClientHello",))
+    told = {**base.as_dict(), "kind": "TruncatedStream", "place": [1], "situation": {"role": "client", "sent": 7}}
+    for name in Situation.__dataclass_fields__:
+        for value in (7, "text", [1, [2]], {"a": 1}, None, True, ["zz"]):
+            told["situation"] = {"role": "client", name: value}
+            told["evidence"] = value
+            trace = Trace()
+            trace.events = [Started("client", ""), Failed(dict(told))]
+            assert diagnose_trace(trace) is not None

@@ -179,3 +179,16 @@ def test_a_message_without_end_is_cut() -> None:
     html = to_html(trace)
     assert len(html) < 2_000_000
     assert "more bytes" in assert_sound(html).text
+
+
+def test_doubt_is_told_and_no_more_is_promised_than_there_is() -> None:
+    page = to_html(observed("unknown-ca").of("server"))
+    assert "The client did not say so: this fits best; what fits too is below." in page
+    assert "What else it may be" in page
+    certain = to_html(observed("unknown-ca").of("client"))
+    assert "did not say so" not in certain
+
+
+def test_long_names_may_go_on_behind_an_underscore() -> None:
+    page = to_html(observed("one-way 1.2").of("client"))
+    assert "<strong>TLS_<wbr>ECDHE_<wbr>" in page

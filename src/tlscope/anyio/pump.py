@@ -149,7 +149,8 @@ class Pump:
 
     def _hear_end(self, problem: Exception | None) -> None:
         try:
-            self.connection.receive_eof()
+            reset = problem is not None and isinstance(problem.__cause__, ConnectionResetError)
+            self.connection.receive_eof(reset=reset)
         except TLSError as error:
             # A reset is an end without close_notify too.
             error.__cause__ = problem

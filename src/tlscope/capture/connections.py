@@ -78,7 +78,7 @@ def _replayed(connection: TcpConnection, client: int, secrets: Secrets) -> Captu
         if chunk.data:
             replay.feed(side, chunk.data, chunk.time)
         else:
-            replay.end(side, chunk.time)
+            replay.end(side, chunk.time, reset=chunk.reset)
     ends: tuple[Endpoint, ...] = connection.ends
     trace = replay.finish()
     names = str(ends[client]), str(ends[1 - client])

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ..crypto.cipher_suites import Suite
+from ..handshake.situation import lists_of
 from ..wire import extensions as x
 from ..wire.codec import DecodeError
 from ..wire.codepoints import HandshakeType, ProtocolVersion
 from ..wire.handshake import Certificate as Certificate13
+from ..wire.handshake import CertificateRequest as CertificateRequest13
 from ..wire.handshake import ClientHello, EncryptedExtensions, HelloRetryRequest, ServerHello
 from ..wire.handshake12 import Certificate as Certificate12
+from ..wire.handshake12 import CertificateRequest as CertificateRequest12
 from ..wire.handshake12 import ServerKeyExchange
 from .opening import suite_of
 
@@ -46,6 +49,10 @@ class Heard:
     client_random: bytes = b""
     server_random: bytes = b""
     server_name: str = ""
+    offered: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """The lists of the last ClientHello, by the names that a ``Situation`` has for them."""
+    asked: tuple[tuple[bytes, ...], tuple[str, ...]] | None = None
+    """The CAs and signature schemes of a CertificateRequest, None where none was seen."""
     _facts: dict[str, str] = field(default_factory=dict)
     _shown: dict[str, tuple[bytes, ...]] = field(default_factory=dict)
 
@@ -72,6 +79,8 @@ class Heard:
             elif kind == HandshakeType.certificate:
                 chain = Certificate13.decode(raw[4:]).chain if self.is_13 else Certificate12.decode(raw[4:]).chain
                 self._shown[side] = chain
+            elif kind == HandshakeType.certificate_request:
+                self._certificate_request(raw[4:])
             elif kind == HandshakeType.server_key_exchange:
                 self._facts["group"] = ServerKeyExchange.decode(raw[4:]).group.name
         except DecodeError:
@@ -80,6 +89,7 @@ class Heard:
 
     def _client_hello(self, hello: ClientHello) -> None:
         self.client_random = hello.random
+        self.offered = lists_of(hello)
         self.server_name = hello.extensions.get(x.SERVER_NAME) or ""
         # What the client will speak decides its hello's grammar where the server never answers.
         versions = hello.extensions.get(x.SUPPORTED_VERSIONS) or (ProtocolVersion.TLS1_2,)
@@ -100,6 +110,16 @@ class Heard:
                 self._facts["resumed"] = "yes"
         else:
             self._protocol(hello.extensions)
+
+    def _certificate_request(self, body: bytes) -> None:
+        if self.is_13:
+            extensions = CertificateRequest13.decode(body).extensions
+            authorities = extensions.get(x.CERTIFICATE_AUTHORITIES) or ()
+            schemes = extensions.get(x.SIGNATURE_ALGORITHMS) or ()
+        else:
+            request = CertificateRequest12.decode(body)
+            authorities, schemes = request.certificate_authorities, request.signature_algorithms
+        self.asked = tuple(authorities), tuple(map(str, schemes))
 
     def _protocol(self, extensions: x.Extensions) -> None:
         chosen = extensions.get(x.ALPN_CHOICE)

@@ -6,13 +6,12 @@ A listener knows less than the two: what is not decrypted is shown as the record
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from .. import trace as t
-from ..errors import AlertReceived, Situation, Step, TruncatedStream
 from ..explain.model import SEALED, Side
-from ..wire.codepoints import AlertDescription, AlertLevel, ContentType, ProtocolVersion
+from ..wire.codepoints import AlertDescription, AlertLevel, ContentType
 from ..wire.records import HEADER_LENGTH, MAX_CIPHERTEXT_12
+from .failing import Fatal, Lost, failed, other
 from .hearing import Heard
 from .opening import Keys13, Protection, early_keys, keys_12, opened
 from .secrets import Secrets
@@ -36,6 +35,8 @@ class _Speaker:
     sequence: int = 0
     finished: bool = False
     said: list[str] = field(default_factory=list)
+    warned: list[str] = field(default_factory=list)
+    first: bytes | None = None
     goodbye: bool = False
     over: bool = False
 
@@ -52,8 +53,8 @@ class Replay:
         self._sealed: list[tuple[Side, float, int, int]] = []
         self._start: float | None = None
         self._completed = False
-        self._lost: tuple[Side, float] | None = None
-        self._fatal: tuple[Side, AlertLevel, AlertDescription, float] | None = None
+        self._lost: Lost | None = None
+        self._fatal: Fatal | None = None
         self.decrypted = False
         self.sealed = False
 
@@ -75,6 +76,7 @@ class Replay:
         if self._start is None:
             self._start = time
         speaker = self._sides[side]
+        speaker.first = ((speaker.first or b"") + data)[:64]
         if speaker.over:
             return
         speaker.wire += data
@@ -90,14 +92,14 @@ class Replay:
             if len(self._events) < MOST_EVENTS:
                 self._record(side, speaker, record, time)
 
-    def end(self, side: Side, time: float) -> None:
-        """A side closed its half of the connection."""
+    def end(self, side: Side, time: float, *, reset: bool = False) -> None:
+        """A side closed its half of the connection, or ``reset`` it."""
         speaker = self._sides[side]
         self._flush()
         if not speaker.goodbye and not self.sealed and self._fatal is None:
             self._add(side, t.Closed("sent", "cut"), time)
             if not self._completed and self._lost is None:
-                self._lost = side, time
+                self._lost = side, time, reset
 
     # Records
 
@@ -178,6 +180,8 @@ class Replay:
             and description is not AlertDescription.user_canceled
         ):
             self._fatal = side, level, description, time
+        else:
+            speaker.warned.append(description.name)
 
     # What changes keys
 
@@ -277,7 +281,8 @@ class Replay:
     def finish(self) -> t.Trace:
         """The trace, as the side saw it that was refused; the client's where nobody was."""
         self._flush()
-        role: Side = "server" if self._fatal is not None and self._fatal[0] == "client" else "client"
+        ended = self._fatal or self._lost
+        role: Side = "client" if ended is None else other(ended[0])
         trace = t.Trace(secrets=self.decrypted)
         trace.started_at = self._start or 0.0
         trace.events = [t.Started(role, self._heard.server_name if role == "client" else "")]
@@ -291,29 +296,16 @@ class Replay:
         return trace
 
     def _failure(self, role: Side) -> t.Failed | None:
-        error: AlertReceived | TruncatedStream
-        if self._fatal is not None:
-            _, level, description, time = self._fatal
-            error = AlertReceived(level, description)
-        elif self._lost is not None and not self.sealed:
-            error, time = TruncatedStream(), self._lost[1]
-        else:
-            return None
-        peer: Side = "server" if role == "client" else "client"
-        phase = "connected" if self._completed else "handshake"
-        error.step = Step(role, phase)
-        situation = Situation(
-            role=role,
-            phase=phase,
-            version=str(ProtocolVersion.of(self._heard.version)) if self._heard.answered else "",
-            sent=tuple(self._sides[role].said),
-            received=tuple(self._sides[peer].said),
-            server_name=self._heard.server_name or None,
-            heard_nothing=not self._sides[peer].said and self._fatal is None,
-            shown=self._heard.shown(role),
+        lost = None if self.sealed else self._lost
+        peer = self._sides[other(role)]
+        return failed(
+            self._heard,
+            role,
+            {side: speaker.said for side, speaker in self._sides.items()},
+            peer.first if not peer.said else b"",
+            self._start or 0.0,
+            fatal=self._fatal,
+            lost=lost,
+            completed=self._completed,
+            warnings=peer.warned,
         )
-        told: dict[str, Any] = {**error.as_dict(), "kind": type(error).__name__, "situation": situation.as_dict()}
-        told["place"] = {"message": None, "awaiting": [], "phase": phase}
-        failed = t.Failed(told)
-        failed.time = max(0.0, time - (self._start or 0.0))
-        return failed

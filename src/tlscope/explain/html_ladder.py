@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .html_messages import PANEL_ROWS, title_of
-from .html_parts import element, items, text
+from .html_parts import broken, element, items, text
 from .model import (
     CipherChange,
     Cut,
@@ -83,5 +83,5 @@ def _details(row: RowType) -> str:
     for detail in details:
         shown = ", ".join(detail.items[:6]) + (f" and {len(detail.items) - 6} more" if len(detail.items) > 6 else "")
         why = element("span", text(detail.why), class_="why") if detail.why else ""
-        told.append((detail.label, text(shown) + (f" {why}" if why else "")))
+        told.append((detail.label, broken(shown) + (f" {why}" if why else "")))
     return items(told)

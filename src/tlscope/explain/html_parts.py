@@ -8,7 +8,7 @@ from html import escape
 
 from .words import printable
 
-__all__ = ["element", "items", "rfc_links", "table", "text"]
+__all__ = ["broken", "element", "items", "rfc_links", "table", "text"]
 
 _VOID = {"br", "hr"}
 _RFC = re.compile(r"RFC (\d{3,5})(?: (section|appendix) ([0-9A-Z](?:[0-9A-Za-z.]*[0-9A-Za-z])?))?")
@@ -17,6 +17,11 @@ _RFC = re.compile(r"RFC (\d{3,5})(?: (section|appendix) ([0-9A-Z](?:[0-9A-Za-z.]
 def text(value: object, limit: int = 4000) -> str:
     """A text, made fit to print and escaped."""
     return escape(printable(value, limit))
+
+
+def broken(value: object, limit: int = 4000) -> str:
+    """The same for a text with long names, which may go on in the next line behind an underscore."""
+    return text(value, limit).replace("_", "_<wbr>")
 
 
 def element(tag: str, *content: str, **attributes: object) -> str:

@@ -12,7 +12,7 @@ from ..wire.codepoints import ProtocolVersion
 from ..wire.handshake import Certificate as Certificate13
 from ..wire.handshake12 import Certificate as Certificate12
 from .certificates import CertificateSummary, summarize
-from .html_parts import element, items, rfc_links, table, text
+from .html_parts import broken, element, items, rfc_links, table, text
 from .model import Diagram, MessageRow
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def decisions(events: Sequence[t.TraceEvent]) -> str:
 
 def _decision(event: t.Choice) -> Iterator[str]:
     yield text(event.topic.replace("_", " "))
-    yield element("strong", text(event.chosen))
+    yield element("strong", broken(event.chosen))
     yield text(event.why)
     yield _options(event.offered, event.chosen)
     yield _options(event.configured, event.chosen)
@@ -134,9 +134,7 @@ def _decision(event: t.Choice) -> Iterator[str]:
 
 
 def _options(options: tuple[str, ...], chosen: str) -> str:
-    shown = [
-        element("mark" if one == chosen else "span", text(one, 200).replace("_", "_<wbr>")) for one in options[:24]
-    ]
+    shown = [element("mark" if one == chosen else "span", broken(one, 200)) for one in options[:24]]
     if len(options) > 24:
         shown.append(text(f"and {len(options) - 24} more"))
     return element("div", ", ".join(shown), class_="options")
@@ -166,8 +164,8 @@ _WHO = {"client": "on the client: ", "server": "on the server: ", "ca": "at the 
 def _diagnosis(explained: Diagnosis) -> Iterator[str]:
     cause = explained.cause[:1].upper() + explained.cause[1:]
     yield element("p", text(cause if cause.endswith((".", "!", "?")) else f"{cause}."), class_="cause")
-    if not explained.certain:
-        yield element("p", "This is the likeliest cause that fits; others are below.")
+    if explained.doubt:
+        yield element("p", text(explained.doubt))
     yield items(
         (("where", text(explained.where)), ("judge", text(explained.verdict)), ("rule", rfc_links(explained.rule)))
     )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..wire.codepoints import SignatureScheme
     from .driver import Handshake
 
-__all__ = ["Asked", "described", "situation_of"]
+__all__ = ["Asked", "described", "lists_of", "situation_of"]
 
 
 class Asked(NamedTuple):
@@ -25,10 +25,10 @@ class Asked(NamedTuple):
     refusal: str
 
 
-def situation_of(hs: Handshake, records: RecordLayer, error: TLSError) -> Situation:
+def situation_of(hs: Handshake, records: RecordLayer, error: TLSError, warnings: tuple[str, ...] = ()) -> Situation:
     """The facts that an explanation of ``error`` may need."""
     config: Any = hs.config
-    hello = {} if hs.hello is None else _hello(hs.hello)
+    hello = {} if hs.hello is None else lists_of(hs.hello)
     configured = {
         "versions": _words(config.versions),
         "cipher suites": _words(config.cipher_suites),
@@ -59,6 +59,9 @@ def situation_of(hs: Handshake, records: RecordLayer, error: TLSError) -> Situat
         configured=tuple((one.label, _issuers(one)) for one in config.identities),
         heard_nothing=records.heard_nothing,
         first_bytes=records.unread,
+        warnings=warnings,
+        declined_renegotiation=hs.renegotiations_refused > 0,
+        silent_since=_silent_since(records),
         now=config.clock().isoformat(timespec="seconds"),
     )
 
@@ -71,6 +74,12 @@ def described(error: TLSError) -> dict[str, Any]:
     return {**error.as_dict(), "kind": type(error).__name__, "place": place, "situation": situation}
 
 
+def _silent_since(records: RecordLayer) -> bool:
+    """Whether nothing came under the last keys but, in TLS 1.2, the Finished itself."""
+    read = records.read
+    return read is not None and read.epoch == "application" and read.sequence <= (0 if records.is_tls13 else 1)
+
+
 def _authorities(hs: Handshake) -> tuple[str, ...] | None:
     """The CAs that the CertificateRequest named, whichever side sent it; None where there was none."""
     if hs.asked is not None:
@@ -81,7 +90,8 @@ def _authorities(hs: Handshake) -> tuple[str, ...] | None:
     return tuple(describe_name(one) for one in config.named_authorities[:50])
 
 
-def _hello(hello: ClientHello) -> dict[str, tuple[str, ...]]:
+def lists_of(hello: ClientHello) -> dict[str, tuple[str, ...]]:
+    """What a ClientHello offers, by the names that a ``Situation`` has for the lists."""
     ext = hello.extensions
     protocols = ext.get(x.ALPN_OFFER) or ()
     return {

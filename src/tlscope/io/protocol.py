@@ -137,7 +137,7 @@ class TLSProtocol(asyncio.Protocol):
             self._read_last_words()
         if not self.closing:
             try:
-                self.connection.receive_eof()
+                self.connection.receive_eof(reset=isinstance(problem, ConnectionResetError))
             except TLSError as error:
                 error.__cause__ = problem
                 self.failure = error

@@ -211,7 +211,7 @@ class Pump:
     def _hear_end(self, problem: Exception | None) -> None:
         try:
             with self._engine:
-                self.connection.receive_eof()
+                self.connection.receive_eof(reset=isinstance(problem, ConnectionResetError))
         except TLSError as error:
             # A reset is an end without close_notify too.
             error.__cause__ = problem

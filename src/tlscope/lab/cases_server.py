@@ -145,7 +145,6 @@ CASES = (
         "ip-vs-dns",
         "an address is asked for and the certificate has a DNS name only",
         lambda shop: shop.server,
-        told="missing-sni",
         name="127.0.0.1",
     ),
     _case("self-signed", "the certificate signed itself", lambda shop: self_signed(HOST)),

@@ -110,7 +110,8 @@ def _view(seen: Seen) -> Iterator[str]:
 
 def _scrubbed(diagnosis: Diagnosis) -> Diagnosis:
     evidence = tuple((name, _scrub(value)) for name, value in diagnosis.evidence)
-    return dataclasses.replace(diagnosis, cause=_scrub(diagnosis.cause), evidence=evidence)
+    fixes = tuple(dataclasses.replace(one, command=_scrub(one.command)) for one in diagnosis.fixes)
+    return dataclasses.replace(diagnosis, cause=_scrub(diagnosis.cause), evidence=evidence, fixes=fixes)
 
 
 def _scrub(text: str) -> str:

@@ -309,5 +309,5 @@ def _describe(speaks: str, first: bytes) -> str:
     return {
         "http": "it answered in plain HTTP",
         "ssh": "it speaks SSH",
-        "smtp": "it greets in plain text, as mail servers do before STARTTLS",
+        "smtp": "it greets in plain text, as mail and FTP servers do before STARTTLS",
     }.get(speaks, f"its first bytes are {first.hex(' ')}")

@@ -143,7 +143,7 @@ def _fault(name: str) -> str:
         if len(label) > 63:
             return f"a label is {len(label)} characters long, and 63 is the most"
         if "_" in label:
-            return "certificates can't hold the underscore in a host name; use a hyphen"
+            return "an underscore may not stand in a host name; use a hyphen"
         if not _LABEL.match(label):
             return f"the label {shown(label)!r} is not made of letters, digits and inner hyphens"
     if label.isdigit():

@@ -289,9 +289,14 @@ class CipherSuite(CodePoint):
 class NamedGroup(CodePoint):
     """RFC 8446 section 4.2.7, RFC 8422 section 5.1.1, RFC 7919 and the hybrid groups."""
 
+    secp224r1 = 0x0015
+    secp256k1 = 0x0016
     secp256r1 = 0x0017
     secp384r1 = 0x0018
     secp521r1 = 0x0019
+    brainpoolP256r1 = 0x001A
+    brainpoolP384r1 = 0x001B
+    brainpoolP512r1 = 0x001C
     x25519 = 0x001D
     x448 = 0x001E
     ffdhe2048 = 0x0100

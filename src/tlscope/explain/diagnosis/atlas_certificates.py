@@ -7,7 +7,17 @@ from .row import Row, fix
 __all__ = ["CERTIFICATES"]
 
 _REISSUE = fix("ca", "issue it again with that name", "tlscope ca issue DIR {asked}")
-_SHOW = "openssl x509 -in FILE -noout -subject -issuer -dates -ext subjectAltName,extendedKeyUsage"
+_SAVE = fix(
+    "client",
+    "save what the server shows, to compare its fingerprint with what its owner says",
+    "openssl s_client -connect HOST:PORT -showcerts </dev/null >shown.pem",
+)
+_TRUST_IN_PROGRAMS = fix(
+    "client",
+    "in a program of tlscope: ClientConfig(trust=TrustAnchors.from_file(...)); most programs on OpenSSL take it by "
+    "SSL_CERT_FILE, Node by NODE_EXTRA_CA_CERTS, curl by --cacert",
+)
+_SET_CLOCK = "timedatectl set-ntp true"
 
 
 def _row(id: str, title: str, rule: str, meaning: str, *fixes: object, others: object = ()) -> Row:
@@ -27,7 +37,7 @@ CERTIFICATES = (
             "are reloaded",
             "tlscope ca issue DIR NAME",
         ),
-        fix("client", "if the dates look right, set the clock", "timedatectl status"),
+        fix("client", "if the dates look right, set the clock", _SET_CLOCK),
         others=(("cert-not-yet-valid", "Compare both dates with the right time: RFC 8446 has one alert for both."),),
     ),
     _row(
@@ -39,7 +49,7 @@ CERTIFICATES = (
         fix(
             "client",
             "check the clock: virtual machines that slept and boards without a battery are often slow",
-            "timedatectl status",
+            _SET_CLOCK,
         ),
         fix("ca", "if the clock is right, issue it again with a notBefore a little in the past, as tlscope ca does"),
         others=(("cert-expired", "Compare both dates with the right time: RFC 8446 has one alert for both."),),
@@ -68,6 +78,12 @@ CERTIFICATES = (
         "Hosts are named in subjectAltName alone. Browsers, Go, Java and tlscope ignore the common name; curl with OpenSSL "
         "and Python's ssl still fall back to it, so that the same certificate works with one client and not another.",
         _REISSUE,
+        fix(
+            "ca",
+            "or with openssl: ask for it in the request (openssl req ... -addext subjectAltName=DNS:{asked}), and have it "
+            "copied, since openssl x509 drops it otherwise",
+            "openssl x509 -req -in REQUEST -CA CA.pem -CAkey CA-KEY -copy_extensions copy -out CERT",
+        ),
     ),
     _row(
         "ip-vs-dns",
@@ -89,11 +105,9 @@ CERTIFICATES = (
         "the certificate signed itself",
         "RFC 5280 section 6.1",
         "No CA vouches for it, so it is believed only where this very certificate is trusted.",
-        fix(
-            "either",
-            "trust this very certificate, having compared its fingerprint",
-            "tlscope connect HOST --trust FILE",
-        ),
+        _SAVE,
+        fix("client", "then trust this very certificate", "tlscope connect HOST --trust shown.pem"),
+        _TRUST_IN_PROGRAMS,
         fix("ca", "or have a CA issue one, and trust the CA", "tlscope ca init DIR && tlscope ca issue DIR NAME"),
     ),
     _row(
@@ -107,6 +121,7 @@ CERTIFICATES = (
             "trust that root, if it is one to trust: compare its fingerprint with what its owner says",
             "tlscope connect HOST --trust ROOT.pem",
         ),
+        _TRUST_IN_PROGRAMS,
         others=(("unknown-ca", "The same, where the root itself is not sent along."),),
     ),
     _row(
@@ -115,6 +130,7 @@ CERTIFICATES = (
         "RFC 5280 section 6.1",
         "The chain that was sent leads to an issuer that is not in the trust store that was read.",
         fix("client", "trust that CA, if it is one to trust", "tlscope connect HOST --trust CA.pem"),
+        _TRUST_IN_PROGRAMS,
         fix("server", "or show a certificate of a CA that the client trusts"),
         others=(
             (
@@ -131,7 +147,8 @@ CERTIFICATES = (
         "ones; programs do not, so the same server works in a browser and fails everywhere else.",
         fix(
             "server",
-            "send the whole chain: put the intermediates behind the leaf in the certificate file",
+            "send the whole chain: put the intermediates behind the leaf in the certificate file (of what certbot "
+            "writes, serve fullchain.pem)",
             "cat leaf.pem intermediate.pem > chain.pem",
         ),
         others=(("unknown-ca", "If the issuer is a root, nothing is missing, and the root is not trusted."),),
@@ -142,7 +159,7 @@ CERTIFICATES = (
         "RFC 5280 section 4.2.1.12",
         "extendedKeyUsage names the uses that a certificate has; a server's needs serverAuth.",
         fix("ca", "issue one for a server", "tlscope ca issue DIR {asked}"),
-        fix("server", "or load the right file, if client's and server's have changed places", _SHOW),
+        fix("server", "or load the right file, if client's and server's have changed places", "tlscope inspect FILE"),
     ),
     _row(
         "issuer-not-ca",
@@ -185,7 +202,12 @@ CERTIFICATES = (
         "RFC 5280 section 4.2",
         "Private CAs made by hand often leave out keyUsage, the key identifiers, or the mark that basicConstraints is "
         "critical. Python's ssl refuses such chains since 3.13 (VERIFY_X509_STRICT); curl, Node and Go take most of them.",
-        fix("ca", "make the CA again with a tool that sets them", "tlscope ca init DIR"),
+        fix(
+            "ca",
+            "issue the certificate named above again with a tool that sets what is missing",
+            "tlscope ca issue DIR NAME",
+        ),
+        fix("ca", "where it is the CA's own, make the CA again, and all that it issued", "tlscope ca init DIR"),
     ),
     _row(
         "revoked",

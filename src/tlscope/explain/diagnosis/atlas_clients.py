@@ -23,7 +23,11 @@ CLIENTS = (
         "RFC 8446 section 4.4.2.4",
         "The server asks with CertificateRequest; a client without one answers with an empty list. " + _LATE,
         fix("client", "give it a certificate and its key", "tlscope connect HOST --identity FILE --key FILE"),
-        fix("server", "or let clients in without one: ClientAuth.REQUESTED", "tlscope serve --client-auth requested"),
+        fix(
+            "server",
+            "or let clients in without one: ClientAuth.REQUESTED",
+            "tlscope serve --client-ca CA.pem --client-auth requested",
+        ),
         others=(
             (
                 "client-cert-not-offered",
@@ -39,7 +43,11 @@ CLIENTS = (
         "CertificateRequest names the CAs and algorithms that the server accepts. A client keeps a certificate of another "
         "CA to itself, without a word, and sends an empty list.",
         fix("client", "use a certificate that one of those CAs issued"),
-        fix("server", "trust the CA that issued the client's", "tlscope serve --client-ca CA.pem"),
+        fix(
+            "server",
+            "or trust the CA that issued the client's (nginx: ssl_client_certificate, HAProxy: ca-file)",
+            "tlscope serve --client-ca CA.pem",
+        ),
         fix(
             "client",
             "if its CA is an intermediate's root: put the intermediates into the certificate file, so that the "
@@ -51,7 +59,11 @@ CLIENTS = (
         "the client's certificate is from a CA that the server does not trust",
         "RFC 5280 section 6.1",
         "The server judged the client's certificate, never the reverse. " + _LATE,
-        fix("server", "trust the CA that issued it", "tlscope serve --client-ca CA.pem"),
+        fix(
+            "server",
+            "trust the CA that issued it (nginx: ssl_client_certificate, HAProxy: ca-file)",
+            "tlscope serve --client-ca CA.pem",
+        ),
         fix("client", "or use a certificate of a CA that the server trusts"),
         others=(
             (
@@ -81,7 +93,7 @@ CLIENTS = (
         "RFC 5280 section 4.1.2.5",
         "It counts from notBefore to notAfter, by the server's clock.",
         fix("client", "have it renewed", "tlscope ca issue DIR NAME --client"),
-        fix("server", "if the dates look right, set the clock", "timedatectl status"),
+        fix("server", "if the dates look right, set the clock", "timedatectl set-ntp true"),
     ),
     _row(
         "client-wrong-purpose",

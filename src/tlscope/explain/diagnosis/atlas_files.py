@@ -22,8 +22,9 @@ FILES = (
         "KEY_VALUES_MISMATCH for this and for a wrongly ordered file alike.",
         fix(
             "here",
-            "find the key that the certificate was requested with; both of these must print the same",
-            "openssl x509 -in CERT -noout -pubkey; openssl pkey -in KEY -pubout",
+            "find the key that the certificate was requested with: tlscope inspect says of any number of files which "
+            "go together, and both of these must print the same",
+            "openssl x509 -in {path} -noout -pubkey; openssl pkey -in KEY -pubout",
         ),
     ),
     _row(
@@ -40,8 +41,8 @@ FILES = (
         "Certificates, keys, requests, revocation lists, PKCS#12 and DER all come in files of similar names.",
         fix(
             "here",
-            "see what a PEM file holds by its lines -----BEGIN ...-----; DER, which is binary, converts with",
-            "openssl x509 -inform DER -in FILE -out cert.pem",
+            "see what the file is, in words",
+            "tlscope inspect {path}",
         ),
     ),
     _row(
@@ -50,13 +51,13 @@ FILES = (
         "RFC 5958 section 3",
         "Nothing is wrong with the file; it needs its passphrase.",
         fix("here", "give the passphrase: Identity.from_files(cert, key, password=...)"),
-        fix("here", "or decrypt a copy, readable by its owner alone", "openssl pkey -in KEY -out plain-key.pem"),
+        fix("here", "or decrypt a copy, readable by its owner alone", "openssl pkey -in {path} -out plain-key.pem"),
     ),
     _row(
         "wrong-passphrase",
         "the passphrase does not open the key",
         "RFC 5958 section 3",
         "A passphrase was given, and it is another one than that which the file was encrypted with.",
-        fix("here", "try it by hand; mind a newline at the end of a passphrase file", "openssl pkey -in KEY -noout"),
+        fix("here", "try it by hand; mind a newline at the end of a passphrase file", "openssl pkey -in {path} -noout"),
     ),
 )

@@ -58,6 +58,12 @@ HANDSHAKE = (
             "configure a suite that the client offers; the other way to fit an old client is a certificate with "
             "another kind of key",
         ),
+        fix(
+            "client",
+            "see what the server takes of a client that offers more; what has CBC in its name, or RSA key transport only "
+            "(RSA_KEY_TRANSPORT), is a server to update",
+            "openssl s_client -connect HOST:PORT -cipher ALL </dev/null",
+        ),
         others=(
             ("no-common-group", "The server's log, or its trace, tells which list it was: they share an alert."),
             ("no-common-signature", "Likely where the server's key is of a rare kind."),

@@ -8,6 +8,7 @@ from typing import Any
 from ...trace import Completed, Started, Trace
 from .entry import diagnose_trace
 from .model import Diagnosis, paragraphs
+from .quiet import remarks
 
 __all__ = ["Comparison", "compare"]
 
@@ -54,7 +55,7 @@ def compare(client_trace: Trace, server_trace: Trace) -> Comparison:
     judge = _judge(client, server)
     truth = {"client": client, "server": server}.get(judge)
     wrong = _wrong(client, server, judge, truth)
-    sentence = _sentence(client, server, judge, wrong, client_trace)
+    sentence = _sentence(client, server, judge, wrong, client_trace, server_trace)
     return Comparison(client=client, server=server, judge=judge, wrong=wrong, sentence=sentence, truth=truth)
 
 
@@ -81,10 +82,21 @@ def _wrong(client: Diagnosis | None, server: Diagnosis | None, judge: str, truth
     return ""
 
 
-def _sentence(client: Diagnosis | None, server: Diagnosis | None, judge: str, wrong: str, trace: Trace) -> str:
+def _worth_knowing(client_trace: Trace, server_trace: Trace) -> str:
+    said = [
+        f" The {role} remarks ({one.id}): {one.cause}."
+        for role, trace in (("client", client_trace), ("server", server_trace))
+        for one in remarks(trace)
+    ]
+    return "".join(said[:2])
+
+
+def _sentence(
+    client: Diagnosis | None, server: Diagnosis | None, judge: str, wrong: str, trace: Trace, server_trace: Trace
+) -> str:
     beliefs = {"client": client, "server": server}
     if client is None and server is None:
-        return "Both sides agree that nothing failed."
+        return f"Both sides agree that nothing failed.{_worth_knowing(trace, server_trace)}"
     if not judge:
         side = "client" if client is not None else "server"
         told = beliefs[side]
@@ -101,7 +113,10 @@ def _sentence(client: Diagnosis | None, server: Diagnosis | None, judge: str, wr
     if belief.id != (truth.id if truth else "") and not wrong:
         return f"{happened} The {other} knows more of its own side ({belief.id}): {belief.cause}."
     if not wrong:
-        return f"{happened} The {other} knows it by the alert {belief.alert}." if belief.alert else happened
+        if not belief.alert:
+            return happened
+        how = "knows it by" if belief.certain else "takes it for the same, though all that it was told is"
+        return f"{happened} The {other} {how} the alert {belief.alert}."
     fits = "is among" if truth and truth.id in {one.id for one in belief.alternatives} else "is not among"
     return (
         f"{happened} The {other}, which knows only the alert {belief.alert or '(none)'}, takes it for {belief.id}; the real "

@@ -79,6 +79,21 @@ class Failure:
         """The role across."""
         return {"client": "server", "server": "client"}.get(self.role, "peer")
 
+    @property
+    def our(self) -> str:
+        """Whose something is: ``our``, or of what a listener saw, ``the client's`` or ``the server's``."""
+        return f"the {self.role}'s" if self.known.observed else "our"
+
+    @property
+    def ours(self) -> str:
+        """The same behind what is owned."""
+        return f"the {self.role}'s" if self.known.observed else "ours"
+
+    @property
+    def your(self) -> str:
+        """The same where a client's owner is spoken to."""
+        return "the client's" if self.known.observed else "your"
+
     def fact(self, name: str) -> str:
         """One piece of evidence as text, a list with commas; empty where there is none."""
         value = self.evidence.get(name)
@@ -102,19 +117,21 @@ def _texts(value: Any) -> tuple[str, ...]:
 
 def _again(name: str, value: Any) -> Any:
     """What JSON made of a field of a situation, as it was. Raises what Python does for what is not of its kind."""
+    if value is None:
+        return getattr(_EMPTY, name)
     if name == "first_bytes":
         return bytes.fromhex(value)
     if name == "shown":
-        return None if value is None else tuple(bytes.fromhex(one) for one in value)
+        return tuple(bytes.fromhex(one) for one in value)
     if name == "configured":
         return tuple((str(one[0]), str(one[1])) for one in value)
     if name in ("ours", "theirs"):
         return {str(topic): _texts(items) for topic, items in _mapping(value).items()}
-    if name == "heard_nothing":
+    if isinstance(getattr(_EMPTY, name), bool):
         return value is True
     if isinstance(getattr(_EMPTY, name), tuple) or name == "asked_authorities":
-        return None if value is None else _texts(value)
-    return None if value is None else str(value)
+        return _texts(value)
+    return str(value)
 
 
 _EMPTY = Situation(role="")

@@ -95,20 +95,33 @@ class Diagnosis:
         told = f", which told the {peer} so with the alert {self.alert}" if self.alert else ""
         return f"this side, the {self.role}, by what it saw{told}"
 
+    @property
+    def doubt(self) -> str:
+        """What a cause is to be taken with, where it is the likeliest only; empty where it is certain."""
+        if self.certain:
+            return ""
+        if self.known_by == "silence" or self.judge is Judge.US:
+            return "What may stand behind it is below." if self.alternatives else ""
+        more = "; what fits too is below" if self.alternatives else ""
+        return f"The {_other(self.role)} did not say so: this fits best{more}."
+
     def __str__(self) -> str:
         return self.to_text()
 
     def to_text(self, width: int = WIDTH) -> str:
         """The explanation in lines of at most ``width`` columns, without a newline at the end."""
         lines = paragraphs(f"{self.id}: {_sentence(self.cause)}", width)
-        if not self.certain:
-            more = "; what fits too is below" if self.alternatives else ""
-            lines += paragraphs(f"The {_other(self.role)} did not say so: this fits best{more}.", width, indent=2)
+        if self.doubt:
+            lines += paragraphs(self.doubt, width, indent=2)
         lines += _named("where", self.where, width)
-        return "\n".join([*lines, self.details(width)])
+        return "\n".join([*lines, *self._behind(width)])
 
     def details(self, width: int = WIDTH) -> str:
         """What stands behind the cause, for where that and the step are shown already: judge, evidence, rule, fixes."""
+        first = paragraphs(self.doubt, width, indent=2) if self.doubt else []
+        return "\n".join([*first, *self._behind(width)])
+
+    def _behind(self, width: int) -> list[str]:
         lines = [*_named("judge", self.verdict, width)]
         label = "evidence"
         for name, value in self.evidence:
@@ -123,7 +136,7 @@ class Diagnosis:
         for number, other in enumerate(self.alternatives):
             text = f"{other.id}: {_sentence(other.cause)} {other.tell}"
             lines += _named("or else" if number == 0 else "", text, width)
-        return "\n".join(lines)
+        return lines
 
     def as_dict(self) -> dict[str, Any]:
         """The same as JSON-ready data."""

@@ -128,6 +128,10 @@ def _of_authority(certificate: x509.Certificate, index: int, what: str) -> Itera
     if basic is not None and basic.ca and basic.path_length is not None and basic.path_length < index - 1:
         below = f"{basic.path_length} CA certificates below itself, and the chain has {index - 1}"
         yield Fault("path-length", f"{what} allows {below}")
+    for one in certificate.extensions:
+        if one.critical and isinstance(one.value, x509.UnrecognizedExtension):
+            said = f"the extension {one.oid.dotted_string}, which is critical and which few know"
+            yield Fault("not-rfc5280", f"{what} has {said} (RFC 5280 section 4.2)")
     if certificate.issuer != certificate.subject and _extension(certificate, x509.AuthorityKeyIdentifier) is None:
         yield Fault("not-rfc5280", f"{what} has no authorityKeyIdentifier (RFC 5280 section 4.2.1.1)")
     if basic is not None and basic.ca:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...trace import Choice, Started, Trace
 from .atlas import ATLAS
 from .model import Diagnosis
+from .told_client import KEY_FIXES
 
 __all__ = ["remarks"]
 
@@ -51,7 +52,7 @@ def _remark(id: str, event: Choice, role: str) -> Diagnosis:
         sender=sender,
         evidence=tuple(evidence),
         rule=event.rfc or row.rule,
-        fixes=row.fixes,
+        fixes=KEY_FIXES if id == "client-cert-not-offered" and "signature" in event.why else row.fixes,
         is_failure=False,
     )
 

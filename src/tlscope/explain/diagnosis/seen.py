@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import shlex
 from collections.abc import Sequence
 
 from ...errors import Judge
 from ..words import listed, printable
 from .atlas import ATLAS
 from .failure import Failure
+from .foreign import first_words, foreign_client, foreign_fixes, recognised
 from .model import Alternative, Diagnosis, Fix
 
 __all__ = ["OLD_VERSIONS", "alternatives", "fixes", "of_row", "seen"]
@@ -120,13 +122,29 @@ def seen(failure: Failure) -> Diagnosis:
         rule=failure.rfc or ("" if row is None else row.rule),
     )
     if row is None:
-        general = _NOTHING_IN_COMMON if id.startswith("no-common") else _GENERAL
-        return dataclasses.replace(found, fixes=general if failure.role else ())
+        return dataclasses.replace(found, fixes=_without_row(failure))
     known_for_sure = failure.code == "self-signed" or failure.fact("same_name") == "True"
     others = alternatives(id) if id in _OPEN and not known_for_sure else ()
     if failure.known.server_name is not None:
         others = tuple(one for one in others if one.id != "missing-sni")
-    return dataclasses.replace(found, fixes=fixes(id, failure, sender), alternatives=others)
+    todo = foreign_fixes(failure.known.first_bytes) if id == "tls-on-http-port" else fixes(id, failure, sender)
+    return dataclasses.replace(found, fixes=todo, alternatives=others)
+
+
+def _without_row(failure: Failure) -> tuple[Fix, ...]:
+    """What to do about a fault that has no row of its own: mostly a rule of the protocol that the peer broke."""
+    if failure.code == "not-tls":
+        return foreign_client(failure.known.first_bytes)[1]
+    if failure.code == "inappropriate-fallback":
+        return (
+            Fix(
+                "client",
+                "find out why its first try, in a newer version, failed: that is the fault, this only its echo",
+            ),
+            Fix("either", "look between the two: something that drops newer hellos provokes such a step back"),
+        )
+    general = _NOTHING_IN_COMMON if failure.code.startswith("no-common") else _GENERAL
+    return general if failure.role else ()
 
 
 _GENERAL = (
@@ -161,6 +179,8 @@ def fixes(id: str, failure: Failure, sender: str = "") -> tuple[Fix, ...]:
     """The row's fixes with this failure's evidence in them; ``sender`` is whose message it is, where the row may differ."""
     asked = failure.fact("asked") or failure.known.expected_name or failure.known.server_name or "NAME"
     values = _Values(asked=printable(asked, 100))
+    if failure.fact("path"):
+        values["path"] = shlex.quote(printable(failure.fact("path"), 400))
     row = ATLAS[id]
     found = tuple(Fix(one.who, one.do.format_map(values), one.command.format_map(values)) for one in row.fixes)
     if row.step == "Certificate" and row.sender == "server" and sender == "client":
@@ -174,7 +194,7 @@ _SWAPPED = {"client": "server", "server": "client"}
 def _for_client(command: str) -> str:
     if command.startswith("tlscope ca issue"):
         return "tlscope ca issue DIR NAME --client"
-    return "" if command.startswith("tlscope connect") else command
+    return "" if command.startswith(("tlscope connect", "openssl s_client")) else command
 
 
 def alternatives(id: str, *ids: str, only: Sequence[str] | None = None) -> tuple[Alternative, ...]:
@@ -247,20 +267,24 @@ def _cause(failure: Failure, id: str) -> str:
         spoken = failure.facts("theirs")[-1]
         return f"the {failure.peer} speaks at most {spoken}, which is no longer spoken: {failure.sentence}"
     if id == "tls-on-http-port":
-        return f"{failure.sentence}; its first words: {_first_words(known.first_bytes)}"
+        service = recognised(known.first_bytes)
+        said = f"it {service.says}" if service is not None else failure.fact("problem")
+        return f"the {failure.peer} does not speak TLS: {said}; its first words: {first_words(known.first_bytes)}"
+    if id == "not-tls":
+        who = foreign_client(known.first_bytes)[0]
+        guess = f"; it looks like this: {who}" if who else ""
+        return f"the {failure.peer} does not speak TLS; its first words: {first_words(known.first_bytes)}{guess}"
+    if id == "no-common-cipher" and failure.fact("what").startswith("cipher suite for the kind of key"):
+        kinds = listed(tuple(one.replace("ec:", "EC ") for one in failure.facts("ours")), "or")
+        offered = listed(failure.facts("theirs")[:8])
+        return f"no cipher suite fits the kind of key in the server's certificate, {kinds}: the client offers {offered}"
     if id == "http-on-tls-port":
-        return f"{failure.sentence}: {_first_words(known.first_bytes)}; it was answered so, with status 400"
+        return f"{failure.sentence}: {first_words(known.first_bytes)}; it was answered so, with status 400"
     if failure.code == "no-client-cert" or id == "no-client-cert":
         return f"{failure.sentence}: its Certificate message was empty"
     if id == "bad-certificate-verify":
         return f"{failure.sentence} ({failure.fact('key')}): key and certificate don't belong together"
     return failure.sentence
-
-
-def _first_words(data: bytes) -> str:
-    text = data.split(b"\n")[0].decode("ascii", "replace").strip()
-    readable = text and sum(one.isprintable() and one != "\ufffd" for one in text) == len(text)
-    return f'"{printable(text, 60)}"' if readable else data[:16].hex(" ")
 
 
 def _evidence(failure: Failure, id: str) -> tuple[tuple[str, str], ...]:

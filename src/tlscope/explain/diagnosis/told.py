@@ -29,7 +29,7 @@ _CERTIFICATE_ALERTS = {
     "bad_certificate_status_response",
 }
 
-_THOUGHT_OUT = {*_CERTIFICATE_ALERTS, "handshake_failure"}
+_THOUGHT_OUT = {*_CERTIFICATE_ALERTS, "handshake_failure", "protocol_version"}
 """Alerts for which the other causes that fit have been looked at one by one: no more of them does."""
 
 _BROKEN_RULE = {
@@ -69,8 +69,12 @@ def told(failure: Failure) -> Diagnosis:
 
 def _guess(alert: str, failure: Failure) -> Diagnosis:
     known = failure.known
+    if known.role == "server" and not known.sent and not known.received:
+        return _unasked(alert, failure)
     if alert == "close_notify":
         return _closed(failure)
+    if failure.phase == "connected" and alert not in (*_CERTIFICATE_ALERTS, *_REFUSES_EMPTY):
+        return _either(alert, failure)
     if known.role == "client":
         if known.shown is not None and (alert in _CERTIFICATE_ALERTS or alert in _REFUSES_EMPTY):
             return client_certificate(alert, failure)
@@ -79,11 +83,16 @@ def _guess(alert: str, failure: Failure) -> Diagnosis:
     elif known.role == "server":
         if alert in _CERTIFICATE_ALERTS and known.shown:
             return server_certificate(alert, failure)
-        if "ServerHello" in known.sent and alert in (
-            "handshake_failure",
-            "protocol_version",
-            "insufficient_security",
-            "illegal_parameter",
+        if (
+            "ServerHello" in known.sent
+            and failure.phase == "handshake"
+            and alert
+            in (
+                "handshake_failure",
+                "protocol_version",
+                "insufficient_security",
+                "illegal_parameter",
+            )
         ):
             return server_hello(alert, failure)
     return _either(alert, failure)
@@ -105,17 +114,20 @@ def _only_hello(known: Situation) -> bool:
 
 def _either(alert: str, failure: Failure) -> Diagnosis:
     """What either side may be told."""
-    peer, last = failure.peer, last_said(failure)
+    known, peer, last = failure.known, failure.peer, last_said(failure)
     if alert == "decrypt_error":
         return _proof(failure)
     if alert in ("bad_record_mac", "decryption_failed_RESERVED"):
         return _plain(
             "tampered",
-            f"the {peer} could not open a record of ours: it was changed in transit, or the two sides "
+            f"the {peer} could not open a record of {failure.ours}: it was changed in transit, or the two sides "
             f"have different keys",
             "record",
             failure,
         )
+    if known.declined_renegotiation and alert in ("handshake_failure", "no_renegotiation"):
+        cause = f"the {peer} asked for renegotiation, was declined, and ended the connection with {alert}"
+        return _plain("renegotiation", cause, "ClientHello" if peer == "client" else "HelloRequest", failure, by=peer)
     if alert == "no_renegotiation":
         return _plain("renegotiation", f"the {peer} declines to renegotiate", last, failure)
     if alert in _BROKEN_RULE:
@@ -133,26 +145,43 @@ def _either(alert: str, failure: Failure) -> Diagnosis:
 
 
 _WORDS = {
+    "certificate_required": "the {peer} demands a certificate, before it could have been shown one (certificate_required)",
+    "bad_certificate_hash_value": "the {peer} fetched a certificate whose hash is another one (bad_certificate_hash_value)",
     "internal_error": "the {peer} failed for a reason of its own, which it does not tell (internal_error)",
     "user_canceled": "the {peer} was told by its user to stop (user_canceled)",
     "handshake_failure": "the {peer} found no acceptable set of parameters (handshake_failure), and does not say which",
-    "unknown_psk_identity": "the {peer} demands a pre-shared key, and one that it knows was not offered",
+    "unknown_psk_identity": "the {peer} demands a pre-shared key, and no key that it knows was offered "
+    "(unknown_psk_identity)",
 }
 
 
-def _plain(id: str, cause: str, step: str, failure: Failure, **changes: Any) -> Diagnosis:
-    return Diagnosis(id=id, title=ATLAS[id].title, cause=cause, step=step, sender=failure.role, **changes)
+def _plain(id: str, cause: str, step: str, failure: Failure, *, by: str = "", **changes: Any) -> Diagnosis:
+    return Diagnosis(id=id, title=ATLAS[id].title, cause=cause, step=step, sender=by or failure.role, **changes)
+
+
+def _unasked(alert: str, failure: Failure) -> Diagnosis:
+    """An alert where nothing had been said yet: it can't be about anything of this side's."""
+    return Diagnosis(
+        id=f"alert-{alert.replace('_', '-')}",
+        title="the client sent an alert in place of a ClientHello",
+        cause=f"the client sent the alert {alert} in place of a ClientHello, before this side had said anything",
+        step="ClientHello",
+        sender="client",
+        fixes=(
+            Fix("client", "see its log: it knows why; a client that can't make its hello (no group, no key) does so"),
+        ),
+    )
 
 
 def _proof(failure: Failure) -> Diagnosis:
     known, peer = failure.known, failure.peer
     signed = next((one for one in ("CertificateVerify", "ServerKeyExchange") if one in known.sent), None)
-    if signed is None and known.role == "client":
+    if signed is None:
         return Diagnosis(
             id="alert-decrypt-error",
             title=f"the {peer} could not verify a proof",
-            cause=f"the {peer} could not verify our Finished, or the binder of a pre-shared key: the two sides have "
-            f"different keys, or have seen different handshakes",
+            cause=f"the {peer} could not verify {failure.our} Finished, or the binder of a pre-shared key: the two sides "
+            f"have different keys, or have seen different handshakes",
             step=last_said(failure),
             sender=failure.role,
             certain=False,
@@ -160,19 +189,22 @@ def _proof(failure: Failure) -> Diagnosis:
             alternatives=(Alternative("tampered", "something between changed the handshake", "Compare both traces."),),
         )
     cause = (
-        f"the {peer} could not verify the signature in our {signed or 'CertificateVerify'}: most likely the key that "
-        f"signed is not that of the certificate shown"
+        f"the {peer} could not verify the signature in {failure.our} {signed or 'CertificateVerify'}: most likely the key "
+        f"that signed is not that of the certificate shown"
     )
     return _plain("bad-certificate-verify", cause, signed or "CertificateVerify", failure, certain=False)
 
 
 def _closed(failure: Failure) -> Diagnosis:
-    peer, last = failure.peer, last_said(failure)
+    peer, last, warned = failure.peer, last_said(failure), failure.known.warnings
+    said = " and without a reason" + (f"; before, it had warned with {listed(warned[-3:])}" if warned else "")
+    if "user_canceled" in warned:
+        said = ": it was told by its user to stop (user_canceled)"
     id = "hello-dropped" if failure.role == "client" and _only_hello(failure.known) else "closed-in-handshake"
     return Diagnosis(
         id=id,
         title="the peer closed the connection in the middle of the handshake",
-        cause=f"the {peer} closed the connection in the middle of the handshake, in good form and without a reason",
+        cause=f"the {peer} closed the connection in the middle of the handshake, in good form{said}",
         step=last,
         sender=failure.role,
         certain=id != "hello-dropped",
@@ -187,5 +219,6 @@ def _said(known: Situation) -> tuple[tuple[str, str], ...]:
     for label, issuer in known.configured if known.role == "client" and known.asked_authorities is not None else ():
         found.append(("configured here", f"{printable(label, 80)}, issued by {printable(issuer, 100)}"))
     if known.sent:
-        found.append(("we had sent", ", ".join(known.sent)))
+        who = f"the {known.role}" if known.observed else "we"
+        found.append((f"{who} had sent", ", ".join(known.sent)))
     return tuple(found)

@@ -8,11 +8,11 @@ from ...errors import Situation
 from ..words import listed, printable
 from .atlas import ATLAS
 from .failure import Failure
-from .model import Alternative, Diagnosis
+from .model import Alternative, Diagnosis, Fix
 from .own import faults, shown
 from .seen import OLD_VERSIONS, alternatives
 
-__all__ = ["client_certificate", "hello_refused"]
+__all__ = ["KEY_FIXES", "client_certificate", "hello_refused"]
 
 _BY_ALERT = {
     "unknown_ca": "client-unknown-ca",
@@ -30,7 +30,7 @@ def client_certificate(alert: str, failure: Failure) -> Diagnosis:
     known = failure.known
     own = shown(known.shown or ())
     plain = faults(known.shown or (), "client", None, known.now)
-    what = f"your certificate ({own.subject}, issued by {own.issuer})"
+    what = f"{failure.your} certificate ({own.subject}, issued by {own.issuer})"
     id = _BY_ALERT.get(alert, "")
     cause = f"the server refused {what} with {alert}"
     changes: dict[str, Any] = {"certain": alert == "certificate_revoked"}
@@ -104,7 +104,13 @@ def _nothing_shown(alert: str, failure: Failure) -> Diagnosis:
         else ("a certificate, of no CA in particular")
     )
     certain = alert in ("certificate_required",)
-    if known.configured:
+    others: tuple[Alternative, ...] = ()
+    if known.observed:
+        id = "no-client-cert"
+        cause = f"the client was asked for {wanted} and sent an empty list; why, what went over the wire does not tell"
+        tell = "Its own trace, or its settings, tell whether it has one."
+        others = (Alternative("client-cert-not-offered", ATLAS["client-cert-not-offered"].title, tell),)
+    elif known.configured:
         id = "client-cert-not-offered"
         cause = f"you were asked for {wanted}; you sent none, because {_because(known, named)}"
     else:
@@ -112,7 +118,28 @@ def _nothing_shown(alert: str, failure: Failure) -> Diagnosis:
         cause = f"you were asked for {wanted}; you sent an empty list, because none is configured"
     if not certain:
         cause += f"; the server's {alert} most likely means that"
-    return Diagnosis(id=id, title=ATLAS[id].title, cause=cause, step="Certificate", sender="client", certain=certain)
+    fixes = KEY_FIXES if known.configured and "signature" in known.not_shown else ()
+    return Diagnosis(
+        id=id,
+        title=ATLAS[id].title,
+        cause=cause,
+        step="Certificate",
+        sender="client",
+        certain=certain,
+        fixes=fixes,
+        alternatives=others,
+    )
+
+
+KEY_FIXES = (
+    Fix(
+        "client",
+        "use a certificate with a key of a kind that the server accepts",
+        "tlscope ca issue DIR NAME --client --key-type RSA-2048",
+    ),
+    Fix("server", "or have it accept more kinds: leave signature_schemes at its default"),
+)
+"""Where a client's key can't sign as the server wants."""
 
 
 def _because(known: Situation, named: tuple[str, ...]) -> str:
@@ -136,6 +163,18 @@ def hello_refused(alert: str, failure: Failure) -> Diagnosis:
     if id == "no-common-version" and versions and all(one in OLD_VERSIONS for one in versions):
         id = "old-peer"
         cause = f"the server refuses {versions[-1]}, the newest version that was offered, which is no longer spoken"
+    elif alert == "protocol_version" and {"TLS 1.3", "TLS 1.2"} <= set(versions):
+        id, certain = "old-peer", False
+        cause = (
+            "the server speaks neither TLS 1.3 nor TLS 1.2, the versions offered: an old one that speaks TLS 1.1 at most, "
+            "or something between that answered for it; which version it speaks, it does not tell"
+        )
+    elif alert == "inappropriate_fallback" and "TLS 1.3" in versions:
+        cause = (
+            "the server takes the hello for a needless step back to an older version (inappropriate_fallback), although "
+            "TLS 1.3 was offered: something between the two may have changed it"
+        )
+        certain = False
     elif not certain and "ServerHello" in known.received and known.version == "TLS 1.3":
         id, cause, rows = "no-common-signature", _AFTER_SERVER_HELLO, ["unknown-sni"]
     cause = cause.format(
@@ -143,6 +182,7 @@ def hello_refused(alert: str, failure: Failure) -> Diagnosis:
         **{topic.replace(" ", "_"): listed(ours.get(topic, ())[:8]) for topic in _ALL},
     )
     topics = _TOPICS.get(id, ())
+    who = "the client" if known.observed else "we"
     return Diagnosis(
         id=id,
         title=ATLAS[id].title,
@@ -150,8 +190,8 @@ def hello_refused(alert: str, failure: Failure) -> Diagnosis:
         step="ClientHello",
         sender="client",
         certain=certain,
-        evidence=tuple((f"we offered: {one}", listed(ours[one][:12])) for one in topics if ours.get(one)),
-        alternatives=() if certain else alternatives(id, *rows, only=rows),
+        evidence=tuple((f"{who} offered: {one}", listed(ours[one][:12])) for one in topics if ours.get(one)),
+        alternatives=() if certain or id == "old-peer" else alternatives(id, *rows, only=rows),
     )
 
 
@@ -177,7 +217,7 @@ _HELLO = {
     ),
     "inappropriate_fallback": (
         "no-common-version",
-        "the server can do better than {versions}, and refuses a needless step back",
+        "the server can do better than {versions}, and refuses a needless step back (inappropriate_fallback)",
         True,
     ),
     "insufficient_security": (

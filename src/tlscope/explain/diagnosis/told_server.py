@@ -68,8 +68,12 @@ def server_certificate(alert: str, failure: Failure) -> Diagnosis:
     plain.sort(key=lambda fault: fault.id not in rows)
     evidence = [("certificates sent", str(own.count)), ("name asked for", printable(known.server_name or "none", 100))]
     evidence += [("to be seen in it", fault.sentence) for fault in seen]
-    id, rest = (plain[0].id, plain[0].sentence) if plain else _unseen(alert, own, known.server_name)
-    cause = f"the client refused our certificate ({own.subject}, issued by {own.issuer}) with {alert}: {rest}"
+    id, rest = (
+        (plain[0].id, plain[0].sentence)
+        if plain
+        else _unseen(alert, own, known.server_name, only_one=len(known.configured) == 1)
+    )
+    cause = f"the client refused {failure.our} certificate ({own.subject}, issued by {own.issuer}) with {alert}: {rest}"
     certain = alert in _CERTAIN or (bool(plain) and alert in _SAYS_WHAT)
     others = [fault.id for fault in plain[1:]] if plain else _open_to_doubt(rows, own, known.server_name)
     return _diagnosis(id, cause, certain, tuple(evidence), [row for row in others if row != id][:MOST])
@@ -82,7 +86,7 @@ def _explains(id: str, alert: str, rows: list[str]) -> bool:
     return id in rows or (alert == "unknown_ca" and id in ("issuer-not-ca", "path-length", "not-rfc5280"))
 
 
-def _unseen(alert: str, own: Shown, asked: str | None) -> tuple[str, str]:
+def _unseen(alert: str, own: Shown, asked: str | None, *, only_one: bool) -> tuple[str, str]:
     """The likeliest row and why, where nothing is plainly wrong with the chain."""
     if alert in ("unknown_ca", "certificate_unknown") or (
         alert == "bad_certificate" and (own.self_signed or own.ends_in_root)
@@ -91,6 +95,11 @@ def _unseen(alert: str, own: Shown, asked: str | None) -> tuple[str, str]:
         return id, why if alert == "unknown_ca" else f"most likely {why}"
     if alert != "bad_certificate":
         return _ROWS.get(alert, ("unknown-ca",))[0], _PLAIN.get(alert, "it does not tell why")
+    if asked is None and only_one:
+        return "ip-vs-dns", (
+            "it sent no server_name, as clients do that connect by address, and what it asked for may not be among the "
+            f"names, {listed(tuple(printable(one, 60) for one in own.names[:6])) or 'none'}"
+        )
     if asked is None:
         return "missing-sni", "it sent no server_name, so it got the default certificate, perhaps not the one it wanted"
     return "alert-bad-certificate", "nothing wrong is to be seen in it from here, so only the client can tell why"
@@ -156,7 +165,7 @@ def server_hello(alert: str, failure: Failure) -> Diagnosis:
         if chosen != "TLS 1.2" or best != "TLS 1.3":
             return broken_rule(alert, failure)
         cause = (
-            "the client refused our ServerHello of TLS 1.2 although this server can do TLS 1.3: most likely its "
+            f"the client refused {failure.our} ServerHello of TLS 1.2 although this server can do TLS 1.3: most likely its "
             "ClientHello was changed on the way"
         )
         tell = "The client's log tells which."
