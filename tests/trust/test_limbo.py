@@ -123,6 +123,22 @@ CODES = {
 }
 
 
+LOOSE = {
+    "crl::issuer-no-keyusage-extension",
+    "rfc5280::aki::critical-aki",
+    "rfc5280::aki::leaf-missing-aki",
+    "rfc5280::aki::intermediate-missing-aki",
+    "rfc5280::ski::critical-ski",
+    "rfc5280::ski::root-missing-ski",
+    "rfc5280::ski::intermediate-missing-ski",
+    "rfc5280::root-non-critical-basic-constraints",
+    "rfc5280::leaf-ku-keycertsign",
+    "webpki::aki::root-with-aki-missing-keyidentifier",
+    "webpki::aki::root-with-aki-ski-mismatch",
+}
+"""What is refused for its form alone, and accepted without the strict mode. Nothing else may be."""
+
+
 def _cases() -> list[dict[str, Any]]:
     if not DATA.exists():
         return []
@@ -138,13 +154,14 @@ def _der(pem: str) -> bytes:
     return base64.b64decode("".join(pem.strip().splitlines()[1:-1]))
 
 
-def _judge(case: dict[str, Any]) -> TLSError | None:
+def _judge(case: dict[str, Any], **options: Any) -> TLSError | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an anchor's serial number of zero
             anchors = TrustAnchors.from_pem("".join(case["trusted_certs"]))
         depth = {} if case["max_chain_depth"] is None else {"max_depth": case["max_chain_depth"]}
-        policy = VerificationPolicy(crls=tuple(RevocationList.from_pem(crl) for crl in case["crls"]), **depth)
+        crls = tuple(RevocationList.from_pem(crl) for crl in case["crls"])
+        policy = VerificationPolicy(crls=crls, **depth, **options)
         when = case["validation_time"]
         name = case["expected_peer_name"]
         Verifier(anchors, case["validation_kind"].lower(), policy).verify(
@@ -179,16 +196,28 @@ def test_verdict(case: dict[str, Any]) -> None:
         assert "{" not in str(error), "how the path builder holds things is nobody's business"
 
 
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
+def test_without_the_strict_mode_only_rules_of_form_are_left_out(case: dict[str, Any]) -> None:
+    error = _judge(case, strict=False)
+    if case["id"] in LOOSE:
+        assert error is None
+    else:
+        assert (error is None) == (_judge(case) is None), error
+
+
 class _Everything(frozenset[Any]):
     def __contains__(self, _: object) -> bool:
         return True
 
 
+@pytest.mark.parametrize("strict", [True, False], ids=["strict", "loose"])
 @pytest.mark.parametrize("part", range(4))
-def test_a_copy_of_the_path_gets_the_verdict_of_the_path(part: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_copy_of_the_path_gets_the_verdict_of_the_path(
+    part: int, strict: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Paths signed with EdDSA or ML-DSA are judged by way of a copy: so judged, no case may fare otherwise."""
     cases = CASES[part::4]
-    directly = [_judge(case) for case in cases]
+    directly = [_judge(case, strict=strict) for case in cases]
 
     class _OnlyCopies(verify._Builder):
         def build(self, certificates: Any, name: Any, now: Any) -> Any:
@@ -203,7 +232,7 @@ def test_a_copy_of_the_path_gets_the_verdict_of_the_path(part: int, monkeypatch:
             warnings.simplefilter("ignore")
             chain = (case["peer_certificate"], *case["untrusted_intermediates"])
             _OnlyCopies.originals = frozenset(_loaded(chain))
-        return _judge(case)
+        return _judge(case, strict=strict)
 
     monkeypatch.setattr(verify, "_Builder", _OnlyCopies)
     monkeypatch.setattr(verify, "NEWER_SIGNATURES", _Everything())

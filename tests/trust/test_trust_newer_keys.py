@@ -86,20 +86,41 @@ FAULTS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], str]] = 
     "weak leaf": ({}, {}, {"key": "RSA-1024"}, "weak-key"),
     "critical": ({}, {}, {"extra": ((x509.OCSPNoCheck(), True),)}, "not-rfc5280"),
     "policies": ({}, {"extra": ((x509.PolicyConstraints(0, None), True),)}, {}, "not-rfc5280"),
-    "no key identifier": ({}, {"subject_key_identifier": False}, {}, "not-rfc5280"),
+    "no basicConstraints": ({}, {"basic_constraints": False}, {}, "issuer-not-ca"),
+    "CA as leaf": ({}, {}, {"ca": True}, "not-rfc5280"),
+    # What is left out without the strict mode, and what it leaves alone then.
+    "no key identifier": ({}, {"subject_key_identifier": False}, {}, "form"),
+    "no keyUsage": ({}, {"key_usage": None}, {}, "form"),
+    "basicConstraints not critical": ({"basic_constraints_critical": False}, {}, {}, "form"),
+    "leaf may sign certificates": ({}, {}, {"key_usage": ("digital_signature", "key_cert_sign")}, "form"),
+    "too long, not critical": ({"path_length": 0, "basic_constraints_critical": False}, {}, {}, "path-length"),
+    "no CA, not critical": ({}, {"ca": False, "basic_constraints_critical": False}, {}, "issuer-not-ca"),
+    "a leaf that may not sign": ({}, {}, {"key_usage": ("key_encipherment",)}, "wrong-purpose-server"),
 }
 
 
+@pytest.mark.parametrize("strict", [True, False], ids=["strict", "loose"])
 @pytest.mark.parametrize("kind", ["P-256", "Ed25519", "ML-DSA-44"])
 @pytest.mark.parametrize("fault", FAULTS)
-def test_the_same_faults_are_found(kind: str, fault: str) -> None:
+def test_the_same_faults_are_found(kind: str, fault: str, strict: bool) -> None:
     root, middle, leaf, expected = FAULTS[fault]
     ca = Authority.create("Example CA", key=kind, now=NOW, **root)
     issued = ca.issue_intermediate("Issuing CA", key=kind, **middle).issue_server(HOST, **leaf)
-    if expected:
-        assert code(ca, issued) == expected
+    if not expected or (expected == "form" and not strict):
+        assert verify(ca, issued, strict=strict)
     else:
-        assert verify(ca, issued)
+        assert code(ca, issued, strict=strict) == ("not-rfc5280" if expected == "form" else expected)
+
+
+@pytest.mark.parametrize("strict", [True, False], ids=["strict", "loose"])
+@pytest.mark.parametrize("kind", ["P-256", "Ed25519"])
+def test_an_intermediate_for_servers_alone_vouches_for_no_client(kind: str, strict: bool) -> None:
+    ca = Authority.create("Example CA", key=kind, now=NOW)
+    middle = ca.issue_intermediate("Issuing CA", key=kind, usages=("serverAuth",))
+    assert code(ca, middle.issue_client("Ada"), None, purpose="client", strict=strict) == "client-wrong-purpose"
+    assert verify(ca, middle.issue_server(HOST), None, strict=strict)
+    other = ca.issue_intermediate("Issuing CA", key=kind, usages=("clientAuth",))
+    assert code(ca, other.issue_server(HOST), None, strict=strict) == "wrong-purpose-server"
 
 
 def test_another_name_and_a_limit_of_ones_own() -> None:
