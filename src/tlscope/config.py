@@ -39,6 +39,7 @@ from .wire.codepoints import (
 from .wire.extensions import StatusRequest
 
 if TYPE_CHECKING:
+    from .crypto.hashes import Hash
     from .trace import Sink
     from .trust.identity import Identity
     from .trust.raw_key import RawKeyIdentity
@@ -540,6 +541,15 @@ class ServerConfig(_Config):
         asks = self.client_auth != ClientAuth.NONE
         may_speak_12 = self.shows_x509 and not (asks and self.believes_raw_keys_alone)
         return version is ProtocolVersion.TLS1_3 or may_speak_12
+
+    @cached_property
+    def external_psks_by_name(self) -> dict[bytes, tuple[ExternalPsk, bytes, bytes, Hash]]:
+        """By its name on the wire each external PSK, the name, the secret and the hash; the first of several by one name.
+
+        Worked out once: a stranger has names looked up, and must not have a secret imported for each.
+        """
+        externals = reversed(self.external_psks)
+        return {variant[0]: (psk, *variant) for psk in externals for variant in psk.variants()}
 
     @property
     def shows_x509(self) -> bool:

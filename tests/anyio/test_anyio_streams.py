@@ -14,7 +14,7 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 from anyio.streams.tls import TLSAttribute as TheirAttribute
 from anyio.streams.tls import TLSStream as TheirStream
 from anyio_loopback import BACKENDS, both, dial, read_all, run, serving, stream_pair, tcp_pair
-from certificates import SERVER_NAME, client_identity, der, server_identity
+from certificates import SERVER_NAME, client_identity, der, server_identity, stranger_identity
 from loopback import MUTUAL, PATIENCE, Task, client_settings, server_settings
 from loopback import read_all as read_blocking
 
@@ -238,6 +238,18 @@ class TestAttributes:
             assert repr(left) == "<TLSStream client connected>"
             await both(left.aclose, right.aclose)
             assert repr(left) == "<TLSStream client closed>"
+
+        run(backend, main)
+
+    def test_of_a_refused_client_nothing_is_said(self, backend: str) -> None:
+        async def main() -> None:
+            refusing = server_settings(**MUTUAL, report_refused_clients=True, send_certificate_authorities=False)
+            left, right = await stream_pair(client_settings(identity=stranger_identity()), refusing)
+            assert right.extra(TLSAttribute.peer_certificate) is None
+            assert right.extra(TLSAttribute.peer_certificate_binary) is None
+            assert right.extra(ConnectionAttribute.peer) is None
+            assert right.extra(ConnectionAttribute.facts).refusal is not None
+            await both(left.aclose, right.aclose)
 
         run(backend, main)
 

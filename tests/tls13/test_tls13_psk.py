@@ -19,6 +19,7 @@ from tlscope import (
     NamedGroup,
     ProtocolVersion,
     TicketKeys,
+    external_psk,
 )
 from tlscope.crypto.hashes import SHA256, SHA384
 from tlscope.handshake.psk import Psk, with_psks
@@ -119,6 +120,25 @@ def test_an_unknown_name_means_certificates() -> None:
     pair = Pair(client_config(external_psks=[psk(identity=b"other")]), server_config(external_psks=[psk()])).done()
     assert pair.client.facts.external_psk is None
     assert pair.client.facts.peer is not None
+
+
+def test_a_stranger_has_no_secret_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server may have thousands of keys, and who offers eight unknown names must not cost it two HKDFs for each."""
+    imported: list[bytes] = []
+    real = external_psk._import
+
+    def counted(hash: Any, secret: bytes, identity: bytes, length: int) -> bytes:
+        imported.append(identity)
+        return real(hash, secret, identity, length)
+
+    monkeypatch.setattr(external_psk, "_import", counted)
+    ours = [ExternalPsk(b"known %d" % number, SECRET, imported=True) for number in range(10)]
+    config = server_config(external_psks=ours)
+    strange = [ExternalPsk(b"strange %d" % number, SECRET) for number in range(8)]
+    for _ in range(3):
+        Pair(client_config(external_psks=strange), config).done()
+    assert len(imported) == 2 * len(ours), "each for its two hashes, once for all connections"
+    assert not Pair(client_config(external_psks=ours[-1:]), config).run().errors
 
 
 def test_an_imported_key_is_not_the_key_itself() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl as std
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -70,6 +72,17 @@ def test_all_that_the_specification_names_is_there(connect: Any, shop: Any, tls1
 def test_a_client_that_need_not_show_anything_has_nothing(connect: Any) -> None:
     tls = tls_extension(connect(None, optional=True).connection)
     assert (tls["client_cert_chain"], tls["client_cert_name"], tls["client_cert_error"]) == ([], None, None)
+
+
+def test_a_name_that_can_not_be_read_is_none(connect: Any, shop: Any) -> None:
+    """What a refused client shows may be anything, and must not break the server."""
+    tls = connect(shop.stranger, "answer")
+    facts = tls.connection.facts
+    leaf = shop.stranger.der()[0].replace(b"mallory", b"\xff\xfe\xfdlory")
+    connection: Any = SimpleNamespace(facts=replace(facts, peer_chain=(leaf,)))
+    told = tls_extension(connection)
+    assert told["client_cert_name"] is None
+    assert told["client_cert_error"]
 
 
 def test_before_the_handshake_there_is_nothing_to_tell(shop: Any) -> None:

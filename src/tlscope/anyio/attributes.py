@@ -49,7 +49,8 @@ def attributes_of(
     facts = connection.facts
     assert facts is not None  # noqa: S101 - a stream is handed out after the handshake
     server_side = isinstance(connection, ServerConnection)
-    leaf = facts.peer_chain[0] if facts.peer_chain else None
+    # Of a client that is refused (report_refused_clients), facts alone has what it showed.
+    leaf = facts.peer_chain[0] if facts.peer_chain and facts.refusal is None else None
 
     def described(code: CipherSuite) -> tuple[str, str, int]:
         suite = describe_suite(code)

@@ -79,8 +79,20 @@ class Psk:
     @classmethod
     def of_external(cls, psk: ExternalPsk) -> tuple[Psk, ...]:
         """The PSKs that an external one gives: itself, or what the importer makes of it (RFC 9258)."""
-        label = b"imp binder" if psk.imported else b"ext binder"
-        return tuple(cls(identity, secret, hash, label, external=psk) for identity, secret, hash in psk.variants())
+        return tuple(cls._of_variant(psk, *variant) for variant in psk.variants())
+
+    @classmethod
+    def named(cls, config: ServerConfig, name: bytes) -> Psk | None:
+        """The external PSK that goes by this name on the wire."""
+        known = config.external_psks_by_name.get(name)
+        if known is not None:
+            return cls._of_variant(*known)
+        found = None if config.find_external_psk is None else config.find_external_psk(name)
+        return None if found is None else next((psk for psk in cls.of_external(found) if psk.identity == name), None)
+
+    @classmethod
+    def _of_variant(cls, psk: ExternalPsk, identity: bytes, secret: bytes, hash: Hash) -> Psk:
+        return cls(identity, secret, hash, b"imp binder" if psk.imported else b"ext binder", external=psk)
 
     def binder(self, transcript: Transcript, truncated_hello: bytes) -> bytes:
         """The binder over what came before and the ClientHello up to the binders (section 4.2.11.2)."""
@@ -182,8 +194,7 @@ def suites_of_known_psks(config: ServerConfig, hello: ClientHello) -> tuple[Ciph
     if offered is None or not (config.external_psks or config.find_external_psk):
         return ()
     names = {identity.identity for identity in offered.identities[:MAX_IDENTITIES]}
-    known = [psk for name in names for external in _externals(config, name) for psk in Psk.of_external(external)]
-    hashes = {psk.hash for psk in known if psk.identity in names}
+    hashes = {psk.hash for name in names if (psk := Psk.named(config, name)) is not None}
     return tuple(one for one in config.suites_13 if one in hello.cipher_suites and SUITES[one].hash in hashes)
 
 
@@ -230,13 +241,6 @@ def _find_psk(hs: Handshake, config: ServerConfig, hello: ClientHello, suite: Su
     return None
 
 
-def _externals(config: ServerConfig, name: bytes) -> tuple[ExternalPsk, ...]:
-    """The external PSKs, one of which may go by this name on the wire."""
-    found = None if config.find_external_psk is None else config.find_external_psk(name)
-    known = tuple(config.external_psks)
-    return known if found is None else (*known, found)
-
-
 def _nothing_in_common(hs: Handshake, config: ServerConfig, hello: ClientHello, suite: Suite) -> Incompatible:
     """For a server that has nothing to show but PSKs, none of which can be used with this client.
 
@@ -278,12 +282,11 @@ def _shown(identity: bytes) -> str:
 
 
 def _known(hs: Handshake, config: ServerConfig, offered: PskIdentity, index: int, suite: Suite) -> Selected:
-    for external in _externals(config, offered.identity):
-        for psk in Psk.of_external(external):
-            if psk.identity == offered.identity:
-                if psk.hash is not suite.hash:
-                    raise TicketRejected(f"it is for {psk.hash}, and {suite.name} uses {suite.hash}")
-                return Selected(psk, index)
+    known = Psk.named(config, offered.identity)
+    if known is not None and known.hash is not suite.hash:
+        raise TicketRejected(f"it is for {known.hash}, and {suite.name} uses {suite.hash}")
+    if known is not None:
+        return Selected(known, index)
     session, age_is_fresh = _open_ticket(hs, config, offered, suite)
     identity = next((one for one in config.all_identities if one.fingerprint == session.identity), None)
     begun = begun_with(config.external_psks, session)

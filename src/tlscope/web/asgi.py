@@ -42,11 +42,18 @@ def tls_extension(connection: ClientConnection | ServerConnection) -> dict[str, 
     return {
         "server_cert": std.DER_cert_to_PEM_cert(identity.chain[0]) if identity is not None and identity.chain else None,
         "client_cert_chain": [std.DER_cert_to_PEM_cert(one) for one in chain],
-        "client_cert_name": x509.load_der_x509_certificate(chain[0]).subject.rfc4514_string() if chain else None,
+        "client_cert_name": _subject(chain[0]) if chain else None,
         "client_cert_error": error,
         "tls_version": int(facts.version),
         "cipher_suite": int(facts.cipher_suite),
     }
+
+
+def _subject(leaf: bytes) -> str | None:
+    try:
+        return x509.load_der_x509_certificate(leaf).subject.rfc4514_string()
+    except ValueError:
+        return None  # a refused client may have shown anything
 
 
 def extended(app: Application, tls: SSLObject) -> Application:
