@@ -170,6 +170,12 @@ def test_what_means_nothing_here_raises(both: Sides, setting: Any, instead: str)
     assert isinstance(caught.value, Misuse)
 
 
+@pytest.mark.parametrize("value", ["abc", None, 1.5])
+def test_options_are_a_number(both: Sides, value: Any) -> None:
+    with pytest.raises(TypeError):
+        both.client().options = value
+
+
 def test_what_is_always_so_is_taken(both: Sides, in_memory: Handshake) -> None:
     context = both.client()
     context.options |= std.OP_ALL | std.OP_NO_COMPRESSION | std.OP_NO_RENEGOTIATION | std.OP_SINGLE_ECDH_USE

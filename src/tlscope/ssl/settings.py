@@ -118,8 +118,8 @@ class Settings(Refusing, std.SSLContext):
 
     @options.setter
     def options(self, value: int) -> None:
-        strange = int(value) & ~int(_ALWAYS_SO | _HEEDED)
-        # What does not fit into OpenSSL's number is the standard library's to complain of.
+        # What is no number, or does not fit into OpenSSL's, is the standard library's to complain of.
+        strange = int(value) & ~int(_ALWAYS_SO | _HEEDED) if isinstance(value, int) else 0
         if 0 < strange < 1 << 64:
             known = [text for bit, text in _UNKNOWN_OPTIONS.items() if strange & bit]
             raise no_meaning("; ".join(known) or f"the option bits 0x{strange:x} have no meaning here; leave them out")
