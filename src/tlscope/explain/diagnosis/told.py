@@ -185,7 +185,13 @@ def _proof(failure: Failure) -> Diagnosis:
             step=last_said(failure),
             sender=failure.role,
             certain=False,
-            fixes=(Fix("either", "where a pre-shared key is configured: compare it on both sides"),),
+            fixes=(
+                Fix(
+                    "either",
+                    "where a pre-shared key is configured: compare its name and its secret on both sides; servers that "
+                    "don't tell which names they know answer an unknown one so",
+                ),
+            ),
             alternatives=(Alternative("tampered", "something between changed the handshake", "Compare both traces."),),
         )
     cause = (
