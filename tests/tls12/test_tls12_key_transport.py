@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from certificates import client_identity, der, root
+from certificates import SERVER_NAME, client_identity, der, root
 from cryptography.hazmat.primitives.asymmetric import rsa
-from puppet12 import CCS, Puppet12, encrypt_steadily, issued, pair12, recorded12
+from memory import Pair
+from puppet12 import CCS, Puppet12, encrypt_steadily, issued, pair12, recorded12, rsa_authority
 
 from tlscope import (
     DEFAULT_CIPHER_SUITES,
@@ -20,9 +21,11 @@ from tlscope import (
     ClientAuth,
     Identity,
     Incompatible,
+    MemorySessionCache,
     PeerViolation,
     ProtocolVersion,
     ServerConnection,
+    TicketKeys,
     Trace,
 )
 from tlscope.crypto.randomness import SYSTEM_RANDOMNESS as SYSTEM
@@ -247,3 +250,13 @@ def test_mutual() -> None:
     assert pair.client.facts is not None
     assert pair.client.facts.group is None
     assert pair.client.facts.peer_signature_scheme is None
+
+
+def test_a_key_that_only_decrypts_serves_for_resumption_too() -> None:
+    only = rsa_authority().issue_server(SERVER_NAME, key="RSA-2048", key_usage=("key_encipherment",)).identity()
+    client = {**BOTH, "sessions": MemorySessionCache()}
+    server = {**BOTH, "identities": [only], "tickets": TicketKeys()}
+    first = pair12(client, server).done()
+    second = Pair(first.client.config, first.server.config).done()
+    assert second.client.facts is not None
+    assert second.client.facts.resumed

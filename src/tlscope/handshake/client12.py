@@ -187,7 +187,7 @@ def judge_server(
     """Judge the server's chain, and whether its key fits the cipher suite (RFC 5246 section 7.4.2)."""
     if not message.chain:
         raise PeerViolation(violations.EMPTY_SERVER_CERTIFICATE)
-    usage = "digitalSignature" if agreed.suite.key_exchange == "ECDHE" else "keyEncipherment"
+    usage = needed_usage(agreed.suite)
     peer = yield from authenticate.judge(hs, config.verifier, message.chain, staple, key_usage=usage)
     if not authenticate.key_fits_suite(peer.key.kind, agreed.suite):
         raise PeerViolation(violations.CERTIFICATE_DOES_NOT_FIT_SUITE, suite=agreed.suite.name, key=str(peer.key))
@@ -195,6 +195,11 @@ def judge_server(
         # RFC 8422 section 5.1: supported_groups says which curves this side can check signatures on, too.
         raise PeerViolation(violations.CERTIFICATE_ON_UNOFFERED_CURVE, key=str(peer.key))
     return peer
+
+
+def needed_usage(suite: Suite) -> str:
+    """What the server's key does under a suite: the bit that its certificate's keyUsage must have (RFC 5246 section 7.4.2)."""
+    return "digitalSignature" if suite.key_exchange == "ECDHE" else "keyEncipherment"
 
 
 def check_server_key(hs: Handshake, agreed: Agreed, peer: Peer, message: tls12.ServerKeyExchange) -> None:
@@ -311,7 +316,8 @@ def resumed_session(offer: Offer, hello: ServerHello, agreed: Agreed) -> Session
 def resume(hs: Handshake, config: ClientConfig, session: Session, agreed: Agreed) -> Flow[Established]:
     """The abbreviated handshake of RFC 5246 figure 2."""
     hs.note("resumption", "resumed", "the server knows the session", rfc="RFC 5246 section 7.3")
-    peer = yield from authenticate.judge(hs, config.verifier, session.peer_chain, session=session)
+    usage = needed_usage(agreed.suite)
+    peer = yield from authenticate.judge(hs, config.verifier, session.peer_chain, key_usage=usage, session=session)
     master = MasterSecret12(agreed.suite, session.secret, hs.client_random, agreed.server_random)
     hs.reveal("CLIENT_RANDOM", master.secret, "the session")
     keys = master.keys()
