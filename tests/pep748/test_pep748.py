@@ -408,6 +408,8 @@ class TestSockets:
         with pytest.raises(pep748.WantWriteError):
             while True:
                 sent += left.send(data[sent % 65536 :][:65536])
+        with pytest.raises(pep748.TLSError, match="send the same data again"):
+            left.send(b"something else")
         reading = Task(lambda: read_all(right))
         stop = sent + (1 << 20)
         while sent < stop:

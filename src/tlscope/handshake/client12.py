@@ -198,7 +198,7 @@ def judge_server(
 
 
 def needed_usage(suite: Suite) -> str:
-    """What the server's key does under a suite: the bit that its certificate's keyUsage must have (RFC 5246 section 7.4.2)."""
+    """The bit of keyUsage for what the server's key does under a suite (RFC 5246 section 7.4.2)."""
     return "digitalSignature" if suite.key_exchange == "ECDHE" else "keyEncipherment"
 
 

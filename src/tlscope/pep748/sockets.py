@@ -29,11 +29,16 @@ class _Stream(TLSStream):
     """Bytes of the last ``send_now`` that are encrypted and have not gone out altogether."""
 
     def send_now(self, data: Any) -> int | None:
-        """Encrypt and send; None where the socket is full: come again with the same data, which is encrypted once."""
-        with self._sending:
+        """Encrypt and send; None where the socket is full: come again with the same data, which is encrypted once.
+
+        Raises ``Misuse`` for less, which can't be the same: to say that it was sent would lose it.
+        """
+        with self._sending, memoryview(data).cast("B") as view:
             self._check_open()
+            if len(view) < self._accepted:
+                raise Misuse(f"{self._accepted} bytes wait to be sent: send the same data again, not other data")
             if not self._accepted:
-                with memoryview(data).cast("B") as view, self._engine:
+                with self._engine:
                     part = view[:65536]
                     self.connection.send_data(part)
                     self._accepted = len(part)
