@@ -139,6 +139,37 @@ def test_programs_that_it_starts_are_looked_at_too(files: Files, program: Path, 
     assert "the handshake failed" in result.stderr
 
 
+def test_processes_of_multiprocessing_are_too(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        dedent(
+            """
+            import multiprocessing, ssl
+
+            def tell(queue):
+                queue.put(type(ssl.create_default_context()).__module__)
+
+            if __name__ == "__main__":
+                for way in ("fork", "spawn"):
+                    context = multiprocessing.get_context(way)
+                    queue = context.Queue()
+                    process = context.Process(target=tell, args=(queue,))
+                    process.start()
+                    print(way, queue.get(timeout=60).partition(".")[0])
+                    process.join()
+            """
+        )
+    )
+    result = tlscope("run", program)
+    assert (result.code, result.stdout) == (0, "fork tlscope\nspawn tlscope\n")
+
+
+def test_a_run_within_a_run(files: Files, program: Path, port: int) -> None:
+    result = tlscope("run", "--", sys.executable, "-m", "tlscope", "run", program, port, ca(files))
+    assert (result.code, result.stdout.split()[:2]) == (0, ["got", "ping"])
+    assert "One-way TLS 1.3" in " ".join(result.stderr.split())
+
+
 def test_what_the_program_sees_is_what_it_sees_alone(tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
