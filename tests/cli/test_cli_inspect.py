@@ -116,6 +116,13 @@ def test_a_pkcs7_bundle_is_unpacked_and_put_in_order(tmp_path: Path, chain: Any,
     assert "belongs to certificate 1" in said(path, written(tmp_path / "key.pem", pem(key)))
 
 
+def test_what_tls_does_not_read_says_how_to_convert_it(tmp_path: Path) -> None:
+    key = new_key().private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
+    text = said(written(tmp_path / "id_ecdsa", key))
+    assert "an OpenSSH private key" in text
+    assert "ssh-keygen -p -m PKCS8" in text
+
+
 def test_a_damaged_pkcs7_bundle(tmp_path: Path, chain: Any) -> None:
     whole = pkcs7.serialize_certificates(chain[0], Encoding.DER)
     path = written(tmp_path / "cut.p7b", whole[:40] + bytes(len(whole) - 40))

@@ -24,6 +24,7 @@ from ..trust.files import (
     PKCS7_LABELS,
     Block,
     Source,
+    advice_on,
     is_pkcs7,
     is_pkcs12,
     load_key,
@@ -121,7 +122,8 @@ def _item(found: Contents, block: Block, source: Source, ask: Callable[[], str],
                 return Item("a public key", (("key", key_identifier(public)),))
     except (ValueError, UnsupportedAlgorithm, TypeError) as error:
         return Item(block.kind, (), (f"it can't be parsed: {printable(error, 200)}",))
-    return Item(block.kind)
+    advice = advice_on(block.kind)
+    return Item(block.kind, (), (f"TLS programs do not read it; {advice}",) if advice else ())
 
 
 def _pkcs12(found: Contents, data: bytes, source: Source, ask: Callable[[], str], now: datetime) -> None:

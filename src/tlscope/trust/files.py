@@ -30,6 +30,7 @@ __all__ = [
     "Block",
     "Password",
     "Source",
+    "advice_on",
     "encrypted_or_wrong",
     "is_pkcs12",
     "is_pkcs7",
@@ -89,6 +90,11 @@ _ADVICE = {
     "a certificate": "certificate and key may have changed places",
     "a DSA private key": "TLS 1.3 has no DSA (RFC 8446 section 4.2.3); make an ECDSA key",
 }
+
+
+def advice_on(kind: str) -> str:
+    """What to do with a file of a kind that TLS does not read, as half a sentence; empty where there is nothing to say."""
+    return _ADVICE.get(kind, "")
 
 
 class Source(NamedTuple):
