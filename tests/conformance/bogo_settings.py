@@ -263,10 +263,16 @@ def server_config(flags: Flags, memory: Memory, **more: Any) -> ServerConfig:
         prioritize_chacha20="|" in (flags.cipher or ""),
         insist_on_group_order=True,
         grease=True,
-        ask=frozenset((VerifyPeer,) if flags.no_server_name_ack else (VerifyPeer, ChooseServerIdentity)),
+        ask=_asks_of_server(flags),
         rewrite=_name_authorities(flags.use_client_ca_list),
         **more,
     )
+
+
+def _asks_of_server(flags: Flags) -> frozenset[type]:
+    """Who asks about certificates has some; where the name is not to be acknowledged, it must have no part in it."""
+    chooses = bool(shown(flags) or flags.fail_cert_callback) and not flags.no_server_name_ack
+    return frozenset((VerifyPeer, ChooseServerIdentity) if chooses else (VerifyPeer,))
 
 
 def _common(flags: Flags, memory: Memory) -> dict[str, Any]:
