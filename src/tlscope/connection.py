@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .trace import Sink
     from .trust.verify import VerifiedPeer
 
-__all__ = ["ClientConnection", "ServerConnection"]
+__all__ = ["ClientConnection", "ServerConnection", "make_connection"]
 
 
 class _Connection(Engine):
@@ -325,3 +325,14 @@ class ServerConnection(_Connection):
             return server_connected_12(self._handshake)
         assert self._established is not None  # noqa: S101 - this is what follows it
         return server_connected_13(self._handshake, self.config, self._established)
+
+
+def make_connection(
+    config: ClientConfig | ServerConfig | None, server_name: str | None, trace: Sink | None
+) -> ClientConnection | ServerConnection:
+    """A server's where there is a ``ServerConfig``, else a client's. Raises ``Misuse`` where the name does not fit that."""
+    if isinstance(config, ServerConfig):
+        if server_name is not None:
+            raise Misuse("server_name is whom a client wants to reach; a server has none")
+        return ServerConnection(config, trace=trace)
+    return ClientConnection(config or ClientConfig(), server_name, trace=trace)

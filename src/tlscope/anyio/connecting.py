@@ -20,9 +20,10 @@ from anyio.abc import (
 from anyio.streams.tls import TLSAttribute
 
 from ..config import ClientConfig, ServerConfig
+from ..connection import make_connection
 from ..errors import TLSError
 from .pump import Decide
-from .stream import TLSStream, make_connection
+from .stream import TLSStream
 
 if TYPE_CHECKING:
     from ..trace import Sink

@@ -11,7 +11,7 @@ from anyio.abc import AnyByteStream, ByteStream
 from anyio.lowlevel import checkpoint, checkpoint_if_cancelled
 
 from ..config import ClientConfig, ServerConfig
-from ..connection import ClientConnection, ServerConnection
+from ..connection import ClientConnection, ServerConnection, make_connection
 from ..errors import Misuse, TLSError, also
 from ..io.waiting import awaited
 from .attributes import attributes_of
@@ -21,21 +21,10 @@ if TYPE_CHECKING:
     from ..trace import Sink
     from ..trust.verify import VerifiedPeer
 
-__all__ = ["TLSStream", "make_connection"]
+__all__ = ["TLSStream"]
 
 _CHUNK = 64 * 1024
 """Bytes of application data that are encrypted at a time: buffers over 128 KiB cost page faults."""
-
-
-def make_connection(
-    config: ClientConfig | ServerConfig | None, server_name: str | None, trace: Sink | None
-) -> ClientConnection | ServerConnection:
-    """A server's where there is a ``ServerConfig``, else a client's. Raises ``Misuse`` where the name does not fit that."""
-    if isinstance(config, ServerConfig):
-        if server_name is not None:
-            raise Misuse("server_name is whom a client wants to reach; a server has none")
-        return ServerConnection(config, trace=trace)
-    return ClientConnection(config or ClientConfig(), server_name, trace=trace)
 
 
 class TLSStream(Pump, ByteStream):

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..config import ClientConfig, ServerConfig
-from ..connection import ClientConnection, ServerConnection
+from ..connection import make_connection
 from ..errors import Misuse
 from .outcome import Outcome
 from .protocol import Decide, TLSProtocol
@@ -44,7 +44,7 @@ async def start_tls(
     Raises ``TLSError`` and closes the connection where the handshake fails, so that nobody can go on in the open; ``Misuse``
     and leaves it as it was where it can't begin.
     """
-    connection = _connection(config, server_name, trace)
+    connection = make_connection(config, server_name, trace)
     await writer.drain()
     raw: Any = writer.transport
     if raw.is_closing():
@@ -69,16 +69,6 @@ async def start_tls(
         protocol.eof_received()
     await outcome.wait(protocol)
     return secured, asyncio.StreamWriter(protocol.transport, application, secured, loop)
-
-
-def _connection(
-    config: ClientConfig | ServerConfig, server_name: str | None, trace: Sink | None
-) -> ClientConnection | ServerConnection:
-    if isinstance(config, ServerConfig):
-        if server_name is not None:
-            raise Misuse("server_name is whom a client wants to reach; a server has none")
-        return ServerConnection(config, trace=trace)
-    return ClientConnection(config, server_name, trace=trace)
 
 
 def _take_over(reader: Any, writer: Any, protocol: TLSProtocol) -> tuple[bytes, bool]:

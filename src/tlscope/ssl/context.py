@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..connection import ClientConnection, ServerConnection
-from ..errors import ConfigError, Misuse, TLSError
+from ..errors import TLSError
 from ..handshake.flow import ChooseServerIdentity
 from ..sessions import TicketKeys
 from ..trust.identity import Identity
@@ -23,7 +23,7 @@ from .callbacks import Observer
 from .certificates import describe_certificate
 from .channel import Channel
 from .configs import client_config, server_config
-from .errors import as_ssl
+from .errors import made_as_ssl
 from .passwords import checked_password
 from .sessions import ExplicitSessions
 from .settings import Settings, no_meaning
@@ -95,10 +95,10 @@ class SSLContext(Settings):
         secret = checked_password(password)
         if _is_content(certfile):
             key = keyfile if keyfile is None or _is_content(keyfile) else as_path(keyfile).read_bytes()
-            self._add(_as_ssl(lambda: Identity.from_pem(bytes(certfile), key, secret)))
+            self._add(made_as_ssl(lambda: Identity.from_pem(bytes(certfile), key, secret)))
         else:
             certificate, key_path = as_path(certfile), None if keyfile is None else as_path(keyfile)
-            self._add(_as_ssl(lambda: Identity.from_files(certificate, key_path, secret)))
+            self._add(made_as_ssl(lambda: Identity.from_files(certificate, key_path, secret)))
         self._loaded.append(("load_cert_chain", (certfile, keyfile, password)))
 
     def load_identity(self, identity: Identity) -> None:
@@ -225,8 +225,8 @@ class SSLContext(Settings):
         if self._message_callback is not None:
             sink = Observer(channel, self._message_callback, sink)
         if channel.server_side:
-            return ServerConnection(_as_ssl(lambda: server_config(self)), trace=sink)
-        connection: ClientConnection = _as_ssl(
+            return ServerConnection(made_as_ssl(lambda: server_config(self)), trace=sink)
+        connection: ClientConnection = made_as_ssl(
             lambda: ClientConnection(client_config(self), channel.server_hostname, trace=sink)
         )
         return connection
@@ -282,10 +282,3 @@ def _is_content(value: Any) -> bool:
         return False
     data = bytes(value)
     return b"-----BEGIN" in data or (data[:1] == b"\x30" and len(data) > 64)
-
-
-def _as_ssl(action: Callable[[], Any]) -> Any:
-    try:
-        return action()
-    except (ConfigError, Misuse) as error:
-        raise as_ssl(error) from None

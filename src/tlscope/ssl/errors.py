@@ -7,12 +7,15 @@ at the beginning of the text, the words that they search for. What follows is tl
 from __future__ import annotations
 
 import ssl as std
-from typing import Any, NoReturn
+from collections.abc import Callable
+from typing import Any, NoReturn, TypeVar
 
-from ..errors import AlertReceived, CertificateRejected, TLSError, TruncatedStream
+from ..errors import AlertReceived, CertificateRejected, ConfigError, Misuse, TLSError, TruncatedStream
 from ..wire.codepoints import AlertDescription
 
-__all__ = ["WantRead", "WantWrite", "ZeroReturn", "as_ssl", "raise_as_ssl"]
+__all__ = ["WantRead", "WantWrite", "ZeroReturn", "as_ssl", "made_as_ssl", "raise_as_ssl"]
+
+T = TypeVar("T")
 
 # X509_V_ERR_*, the numbers that programs compare verify_code with, and OpenSSL's words for them.
 _VERIFY: dict[str, tuple[int, str]] = {
@@ -129,6 +132,14 @@ def _joined(ours: type, theirs: type) -> Any:
         known = type(ours.__name__, (ours, theirs), {"__str__": _text, "__module__": __name__, "__doc__": ours.__doc__})
         _classes[ours, theirs] = known
     return known
+
+
+def made_as_ssl(make: Callable[[], T]) -> T:
+    """What ``make`` gives; where a setting or a file is at fault, the error is also ``ssl``'s."""
+    try:
+        return make()
+    except (ConfigError, Misuse) as error:
+        raise as_ssl(error) from None
 
 
 def raise_as_ssl(error: TLSError) -> NoReturn:

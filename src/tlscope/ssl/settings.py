@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..config import DEFAULT_CIPHER_SUITES, DEFAULT_GROUPS
-from ..errors import ConfigError, Misuse
+from ..errors import Misuse
 from ..wire.codepoints import CipherSuite, NamedGroup
 from .callbacks import MessageCallback
 from .ciphers import chosen_suites, describe_suite, group_named, suites_13_named
-from .errors import as_ssl
+from .errors import as_ssl, made_as_ssl
 from .refusal import Refusing
 
 __all__ = ["NATIVE", "Settings", "no_meaning"]
@@ -176,12 +176,12 @@ class Settings(Refusing, std.SSLContext):
         Of a list, those that tlscope speaks are taken: AEAD with ECDHE, and RSA key exchange where the list names it
         outright. Raises ``SSLError`` where none is left, and for a security level (``@SECLEVEL``) other than 2.
         """
-        self._suites = _as_ssl(lambda: chosen_suites(self, cipherlist, self._suites))
+        self._suites = made_as_ssl(lambda: chosen_suites(self, cipherlist, self._suites))
         self._built = {}
 
     def set_ciphersuites(self, ciphersuites: str, /) -> None:
         """TLS 1.3's cipher suites by name, with colons between, in order of preference. Raises ``SSLError``."""
-        self._suites = _as_ssl(lambda: suites_13_named(ciphersuites, self._suites))
+        self._suites = made_as_ssl(lambda: suites_13_named(ciphersuites, self._suites))
         self._built = {}
 
     def get_ciphers(self) -> Any:
@@ -303,10 +303,3 @@ def _callable_or_none(callback: Any) -> Any:
     if callback is not None and not callable(callback):
         raise TypeError("callback must be callable or None")
     return callback
-
-
-def _as_ssl(action: Callable[[], Any]) -> Any:
-    try:
-        return action()
-    except (ConfigError, Misuse) as error:
-        raise as_ssl(error) from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from ..trust.files import read_blocks, read_file
 from ..trust.identity import Identity
 from ..trust.revocation import RevocationList
 from .certificates import is_ca
-from .errors import as_ssl
+from .errors import as_ssl, made_as_ssl
 
 __all__ = ["Trusted", "as_path", "with_intermediates"]
 
@@ -45,7 +45,7 @@ class Trusted:
 
     def load_file(self, cafile: Any) -> None:
         """Certificates and CRLs in a file."""
-        data, source = _as_ssl(lambda: read_file(as_path(cafile), _WANTED))
+        data, source = made_as_ssl(lambda: read_file(as_path(cafile), _WANTED))
         self._load(data, source)
 
     def load_directory(self, capath: Any) -> None:
@@ -70,7 +70,7 @@ class Trusted:
                 raise DERError("it is empty")
         except DERError as error:
             raise as_ssl(source.error(f"it is no DER certificate: {error}", "not-enough-data")) from None
-        self._add(_as_ssl(lambda: TrustAnchors.from_der(ders)))
+        self._add(made_as_ssl(lambda: TrustAnchors.from_der(ders)))
 
     def load_system(self) -> None:
         """The system's anchors; where there is no store nobody is trusted, which a handshake will say."""
@@ -80,16 +80,16 @@ class Trusted:
             self._add(TrustAnchors((), f"the system's trust store, which is not there: {error.sentence}"))
 
     def _load(self, data: bytes, source: FileSource) -> None:
-        blocks = _as_ssl(lambda: read_blocks(data, source, _WANTED))
+        blocks = made_as_ssl(lambda: read_blocks(data, source, _WANTED))
         lists = [block.der for block in blocks if block.label == "X509 CRL"]
-        self.crls += tuple(_as_ssl(lambda: [RevocationList.from_der(der) for der in lists]))
+        self.crls += tuple(made_as_ssl(lambda: [RevocationList.from_der(der) for der in lists]))
         if len(lists) == len(blocks):
             return
         if source.path is not None and not lists:
-            self._add(_as_ssl(lambda: TrustAnchors.from_file(str(source.path))))
+            self._add(made_as_ssl(lambda: TrustAnchors.from_file(str(source.path))))
             return
         ders = [block.der for block in blocks if block.label.endswith("CERTIFICATE")]
-        self._add(_as_ssl(lambda: TrustAnchors.from_der(ders)))
+        self._add(made_as_ssl(lambda: TrustAnchors.from_der(ders)))
 
     def _add(self, anchors: TrustAnchors) -> None:
         self._parts.append(anchors)
@@ -138,10 +138,3 @@ def with_intermediates(identity: Identity, known: Iterable[x509.Certificate]) ->
     ders = tuple(one.public_bytes(Encoding.DER) for one in chain)
     issuers = frozenset(read_tbs_certificate(der).issuer for der in ders)
     return replace(identity, chain=ders, certificates=tuple(chain), issuers=issuers)
-
-
-def _as_ssl(action: Callable[[], Any]) -> Any:
-    try:
-        return action()
-    except ConfigError as error:
-        raise as_ssl(error) from None
