@@ -274,3 +274,10 @@ def test_a_stranger_s_trace_may_hold_anything() -> None:
             trace = Trace()
             trace.events = [Started("client", ""), Failed(dict(told))]
             assert diagnose_trace(trace) is not None
+
+
+def test_one_version_is_not_spoken_of_as_several() -> None:
+    one = alert_in(A.protocol_version, "client", sent=("ClientHello",), ours={"versions": ("TLS 1.3",)})
+    assert "speaks no TLS 1.3, the only version offered" in one.cause
+    two = alert_in(A.no_application_protocol, "client", sent=("ClientHello",), ours={"protocols": ("h2", "h3")})
+    assert "speaks none of h2 and h3, the protocols offered" in two.cause

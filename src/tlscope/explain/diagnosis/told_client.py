@@ -179,6 +179,8 @@ def hello_refused(alert: str, failure: Failure) -> Diagnosis:
         id, cause, rows = "no-common-signature", _AFTER_SERVER_HELLO, ["unknown-sni"]
     cause = cause.format(
         name=printable(known.server_name or "no name", 100),
+        none_of_versions=_none_of(versions, "version"),
+        none_of_protocols=_none_of(ours.get("protocols", ()), "protocol"),
         **{topic.replace(" ", "_"): listed(ours.get(topic, ())[:8]) for topic in _ALL},
     )
     topics = _TOPICS.get(id, ())
@@ -193,6 +195,12 @@ def hello_refused(alert: str, failure: Failure) -> Diagnosis:
         evidence=tuple((f"{who} offered: {one}", listed(ours[one][:12])) for one in topics if ours.get(one)),
         alternatives=() if certain or id == "old-peer" else alternatives(id, *rows, only=rows),
     )
+
+
+def _none_of(offered: tuple[str, ...], what: str) -> str:
+    if len(offered) == 1:
+        return f"no {printable(offered[0], 60)}, the only {what} offered"
+    return f"none of {listed(offered[:8])}, the {what}s offered"
 
 
 # Suite and group are chosen in ServerHello: what fails behind it is something else.
@@ -212,7 +220,7 @@ _TOPICS = {
 _HELLO = {
     "protocol_version": (
         "no-common-version",
-        "the server speaks none of {versions}, the versions offered; which it speaks, it does not tell",
+        "the server speaks {none_of_versions}; which it speaks, it does not tell",
         True,
     ),
     "inappropriate_fallback": (
@@ -231,6 +239,6 @@ _HELLO = {
         "that its certificate's key can make; which of them, handshake_failure does not tell",
         False,
     ),
-    "no_application_protocol": ("no-common-alpn", "the server speaks none of {protocols}, the protocols offered", True),
+    "no_application_protocol": ("no-common-alpn", "the server speaks {none_of_protocols}", True),
     "unrecognized_name": ("unknown-sni", "the server has nothing under the name {name}", True),
 }
