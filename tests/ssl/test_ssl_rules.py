@@ -162,3 +162,32 @@ def test_a_shared_context_is_changed_between_connections_of_many_threads(both: S
         assert all(pool.map(handshake, ["other.example"] * 8))
         client_context.check_hostname = True
         assert not any(pool.map(handshake, ["other.example"] * 4))
+
+
+def test_a_long_write_to_a_full_socket_is_taken_in_part(pair: tuple[Any, Any]) -> None:
+    """As with OpenSSL: ``send`` tells how much went, nothing is kept beyond a block, and what comes is what was sent."""
+    client, server = pair
+    client.setblocking(False)
+    data = bytes(range(256)) * (1 << 16)  # 16 MiB
+    sent = client.send(data)
+    assert 0 < sent < len(data)
+    assert len(client._sslobj._transport._kept) <= (1 << 16) + 1024
+    received = bytearray()
+    while sent < len(data):
+        received += server.recv(1 << 16)
+        try:
+            sent += client.send(memoryview(data)[sent:])
+        except std.SSLWantWriteError:
+            continue
+    client.setblocking(True)
+    client.sendall(b"end")
+    while len(received) < len(data) + 3:
+        received += server.recv(1 << 16)
+    assert received == data + b"end"
+
+
+def test_a_long_write_with_a_time_limit(pair: tuple[Any, Any]) -> None:
+    client, _ = pair
+    client.settimeout(0.1)
+    with pytest.raises(TimeoutError):
+        client.sendall(bytes(1 << 25))

@@ -153,10 +153,10 @@ class Channel(Facts):
             return first
 
     def write(self, data: Any) -> int:
-        """Encrypt and send; gives how many bytes of ``data`` were taken, which is all of them.
+        """Encrypt and send; gives how many bytes of ``data`` were taken: all, or what went until the transport was full.
 
-        Where the transport is full, ``SSLWantWriteError`` says so, and the caller comes again with the same data: it is
-        not encrypted a second time. Raises ``SSLError`` for less, which can't be the same.
+        Where nothing could go, ``SSLWantWriteError`` says so, and the caller comes again with the same data: what has been
+        encrypted of it is not encrypted a second time. Raises ``SSLError`` for less, which can't be the same.
         """
         if not self._complete:
             self.do_handshake()
@@ -177,28 +177,34 @@ class Channel(Facts):
                 out = self._sealed(data)
                 self._accepted = taken
                 self._transport.send(out)
+                self._accepted = 0
             else:
-                self._write_blocks(data, taken)
-            self._accepted = 0
+                taken = self._write_blocks(data, taken)
         if connection.has_data_to_send:
             self._push()
         if self.delayed is not None:
             self._raise_delayed()
         return taken
 
-    def _write_blocks(self, data: Any, taken: int) -> None:
-        """Block by block: sealing all of it first would go through memory that no processor's cache holds."""
+    def _write_blocks(self, data: Any, size: int) -> int:
+        """Block by block: sealing all of it first would go through memory that no processor's cache holds.
+
+        Gives how much was sent, which is not all of it where the transport got full: then the block that is under way is
+        what the caller's next bytes are, and nothing behind it is kept here.
+        """
         with memoryview(data) as whole, whole.cast("B") as view:
-            try:
-                for start in range(0, taken, _BLOCK):
-                    out = self._sealed(view[start : start + _BLOCK])
+            for start in range(0, size, _BLOCK):
+                block = view[start : start + _BLOCK]
+                out = self._sealed(block)
+                self._accepted = len(block)
+                try:
                     self._transport.send(out)
-            except (std.SSLWantWriteError, TimeoutError):
-                # All of it is taken, or nothing would be left of it where the caller comes again.
-                self._accepted = taken
-                for rest in range(start + _BLOCK, taken, _BLOCK):
-                    self._transport.keep(self._sealed(view[rest : rest + _BLOCK]))
-                raise
+                except (std.SSLWantWriteError, TimeoutError):
+                    if not start:
+                        raise
+                    return start
+                self._accepted = 0
+        return size
 
     def _sealed(self, data: Any) -> bytes:
         connection = self.connection

@@ -29,9 +29,6 @@ class Transport(Protocol):
     def send(self, data: bytes) -> None:
         """Take bytes. Raises ``SSLWantWriteError`` where not all of them could go; the rest is kept."""
 
-    def keep(self, data: bytes) -> None:
-        """Take bytes to be sent after those that ``send`` has kept."""
-
     def flush(self) -> None:
         """Send what was kept. Raises ``SSLWantWriteError`` where some of it still can't go."""
 
@@ -55,10 +52,6 @@ class BioTransport:
     keeps = False
 
     def send(self, data: bytes) -> None:
-        """A ``MemoryBIO`` takes everything."""
-        self._outgoing.write(data)
-
-    def keep(self, data: bytes) -> None:
         """A ``MemoryBIO`` takes everything."""
         self._outgoing.write(data)
 
@@ -121,10 +114,6 @@ class SocketTransport:
         """All of it, as far as the socket's timeout allows."""
         self._kept = self._kept + data if self._kept else data
         self.flush()
-
-    def keep(self, data: bytes) -> None:
-        """Send it later, with what was kept before."""
-        self._kept += data
 
     def flush(self) -> None:
         """Send what was kept."""
