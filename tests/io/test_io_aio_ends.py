@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from typing import Any
 
 import pytest
 from aio_loopback import BIG, Reader, Writer, dial, echo, hang_up, run, serving
@@ -176,6 +177,25 @@ class TestEnds:
                 with pytest.raises(Misuse, match="closed"):
                     await writer.drain()
                 await writer.wait_closed()
+
+        run(main())
+
+    def test_a_handler_that_is_cancelled_before_it_begins_leaves_no_connection_open(self) -> None:
+        def factory(loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> asyncio.Task[Any]:
+            task: asyncio.Task[Any] = asyncio.Task(coro, loop=loop, **options)
+            if coro.__qualname__ == "start_server.<locals>.handle":
+                task.cancel()
+            return task
+
+        async def main() -> None:
+            asyncio.get_running_loop().set_task_factory(factory)
+            async with serving() as port:
+                reader, writer = await dial(port)
+                with pytest.raises((TruncatedStream, OSError)):
+                    assert await reader.read() == b"something"
+                writer.close()
+                with contextlib.suppress(OSError, TruncatedStream):
+                    await writer.wait_closed()
 
         run(main())
 

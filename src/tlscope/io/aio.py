@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..config import ClientConfig, ServerConfig
@@ -129,14 +130,16 @@ async def start_server(
         except Exception as error:
             writer.close()
             tell(error, writer.get_extra_info("peername"))
-        except asyncio.CancelledError:
-            writer.transport.abort()
-            raise
 
     def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = loop.create_task(handle(reader, writer))
         tasks.add(task)
-        task.add_done_callback(tasks.discard)
+        task.add_done_callback(partial(ended, writer))
+
+    def ended(writer: asyncio.StreamWriter, task: asyncio.Task[None]) -> None:
+        tasks.discard(task)
+        if task.cancelled():  # perhaps before it began, and then nothing in it could see to the connection
+            writer.transport.abort()
 
     def on_result(protocol: TLSProtocol, error: Exception | None) -> None:
         if error is not None:
