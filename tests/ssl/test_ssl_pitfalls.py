@@ -108,6 +108,24 @@ def test_what_could_not_be_sent_is_to_be_written_again_and_nothing_shorter(conne
     assert bytes(received) == data * (left // len(data))
 
 
+def test_what_send_did_not_tell_of_is_not_sent(connected: tuple[Any, Any]) -> None:
+    """A program may go on with something else than the rest of what it had."""
+    client, server = connected
+    server.setblocking(False)
+    first, second = b"1" * (1 << 24), b"2" * (1 << 17)
+    sent = server.send(first)
+    assert 0 < sent < len(first)
+    received, then = bytearray(), 0
+    client.setblocking(False)
+    while len(received) < sent + len(second):
+        with contextlib.suppress(ssl.SSLWantReadError):
+            received += client.recv(1 << 16)
+        if then < len(second):
+            with contextlib.suppress(ssl.SSLWantWriteError):
+                then += server.send(memoryview(second)[then:])
+    assert received == first[:sent] + second
+
+
 @pytest.mark.parametrize("read", [0, 3])
 def test_unwrap_does_not_throw_away_what_nobody_has_read(connected: tuple[Any, Any], read: int) -> None:
     client, server = connected

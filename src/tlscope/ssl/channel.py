@@ -6,7 +6,6 @@ it can be asked is in ``facts.py``, how it moves bytes is here.
 
 from __future__ import annotations
 
-import ssl as std
 import threading
 import weakref
 from collections import deque
@@ -153,9 +152,9 @@ class Channel(Facts):
             return first
 
     def write(self, data: Any) -> int:
-        """Encrypt and send; gives how many bytes of ``data`` were taken: all, or what went until the transport was full.
+        """Encrypt and send; gives how many bytes of ``data`` were taken: all, or 64 KiB where the transport may get full.
 
-        Where nothing could go, ``SSLWantWriteError`` says so, and the caller comes again with the same data: what has been
+        Where it is full, ``SSLWantWriteError`` says so, and the caller comes again with the same data: what has been
         encrypted of it is not encrypted a second time. Raises ``SSLError`` for less, which can't be the same.
         """
         if not self._complete:
@@ -173,38 +172,27 @@ class Channel(Facts):
             if self._accepted:
                 taken, self._accepted = self._accepted, 0
                 return taken
-            if taken <= _BLOCK:
+            if taken > _BLOCK and self._transport.waits:
+                self._write_blocks(data)
+            else:
+                if taken > _BLOCK:
+                    # What is sealed beyond what the caller is told of would go out even where other data comes next.
+                    data, taken = _beginning(data), _BLOCK
                 out = self._sealed(data)
                 self._accepted = taken
                 self._transport.send(out)
                 self._accepted = 0
-            else:
-                taken = self._write_blocks(data, taken)
         if connection.has_data_to_send:
             self._push()
         if self.delayed is not None:
             self._raise_delayed()
         return taken
 
-    def _write_blocks(self, data: Any, size: int) -> int:
-        """Block by block: sealing all of it first would go through memory that no processor's cache holds.
-
-        Gives how much was sent, which is not all of it where the transport got full: then the block that is under way is
-        what the caller's next bytes are, and nothing behind it is kept here.
-        """
+    def _write_blocks(self, data: Any) -> None:
+        """Block by block: sealing all of it first would go through memory that no processor's cache holds."""
         with memoryview(data) as whole, whole.cast("B") as view:
-            for start in range(0, size, _BLOCK):
-                block = view[start : start + _BLOCK]
-                out = self._sealed(block)
-                self._accepted = len(block)
-                try:
-                    self._transport.send(out)
-                except (std.SSLWantWriteError, TimeoutError):
-                    if not start:
-                        raise
-                    return start
-                self._accepted = 0
-        return size
+            for start in range(0, len(view), _BLOCK):
+                self._transport.send(self._sealed(view[start : start + _BLOCK]))
 
     def _sealed(self, data: Any) -> bytes:
         connection = self.connection
@@ -370,3 +358,8 @@ class Channel(Facts):
         error, self.delayed = self.delayed, None
         if error is not None:
             raise error
+
+
+def _beginning(data: Any) -> bytes:
+    with memoryview(data) as whole, whole.cast("B") as view:
+        return bytes(view[:_BLOCK])

@@ -26,6 +26,10 @@ class Transport(Protocol):
     def keeps(self) -> bool:
         """Whether something waits to be sent that could not go yet."""
 
+    @property
+    def waits(self) -> bool:
+        """Whether ``send`` never gives up for want of room."""
+
     def send(self, data: bytes) -> None:
         """Take bytes. Raises ``SSLWantWriteError`` where not all of them could go; the rest is kept."""
 
@@ -49,7 +53,7 @@ class BioTransport:
             raise WantRead
         return data
 
-    keeps = False
+    keeps, waits = False, True
 
     def send(self, data: bytes) -> None:
         """A ``MemoryBIO`` takes everything."""
@@ -109,6 +113,11 @@ class SocketTransport:
     def keeps(self) -> bool:
         """Whether something waits to be sent that could not go yet."""
         return bool(self._kept)
+
+    @property
+    def waits(self) -> bool:
+        """Whether ``send`` never gives up for want of room."""
+        return self.plain().gettimeout() is None
 
     def send(self, data: bytes) -> None:
         """All of it, as far as the socket's timeout allows."""
