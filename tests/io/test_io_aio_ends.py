@@ -160,9 +160,12 @@ class TestEnds:
         run(main())
 
     def test_who_reads_while_another_task_closes_does_not_take_that_for_the_end(self) -> None:
+        seen = asyncio.Event()
+
         async def stubborn(reader: Reader, writer: Writer) -> None:
             writer.write(await reader.readexactly(10))
-            await asyncio.sleep(60)
+            await seen.wait()
+            await hang_up(writer)
 
         async def main() -> None:
             async with serving(stubborn) as port:
@@ -177,6 +180,7 @@ class TestEnds:
                 with pytest.raises(Misuse, match="closed"):
                     await writer.drain()
                 await writer.wait_closed()
+                seen.set()  # from Python 3.12 on the server waits for its handlers
 
         run(main())
 

@@ -341,4 +341,4 @@ def usable_schemes(request: CertificateRequest, config: Any) -> tuple[SignatureS
         raise PeerViolation(
             violations.MISSING_EXTENSION, message="CertificateRequest", extension="signature_algorithms"
         )
-    return tuple([scheme for scheme in config.signing_schemes_13 if scheme in offered])
+    return tuple(filter(offered.__contains__, config.signing_schemes_13))

@@ -157,7 +157,7 @@ def choose(hs: Handshake, config: ServerConfig, hello: ClientHello, extended: bo
     ext = hello.extensions
     # RFC 5246 section 7.4.1.4.1: a client that names none takes SHA-1, which this side may have been told to do.
     schemes = ext.get(x.SIGNATURE_ALGORITHMS) or _SHA1_SCHEMES
-    usable = tuple([scheme for scheme in config.signing_schemes_12 if scheme in schemes])
+    usable = tuple(filter(schemes.__contains__, config.signing_schemes_12))
     # RFC 8422 section 4 lets a server guess where a client names no group; such a client mostly has no ECDHE at all.
     groups = ext.get(x.SUPPORTED_GROUPS) or ()
     group = next((one for one in config.groups_12 if one in groups), None)

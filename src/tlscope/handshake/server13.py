@@ -351,7 +351,7 @@ def choose_identity(
 ) -> Flow[tuple[Identity, SignatureScheme]]:
     """The certificate to show, and the scheme to prove its key with (section 4.4.2.2)."""
     configured = config.signing_schemes_13
-    usable = tuple([scheme for scheme in configured if scheme in offered])
+    usable = tuple(filter(offered.__contains__, configured))
     identity: Identity
     if hs.certificate_types.server == CertificateType.RawPublicKey and config.raw_key is not None:
         identity = config.raw_key

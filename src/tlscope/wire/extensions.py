@@ -112,13 +112,14 @@ class Extensions:
     def get(self, form: ExtensionForm[T]) -> T | None:
         """The value of an extension, None where it is absent."""
         kind = form.type
-        if kind in self._values:
-            known: T = self._values[kind]
-            return known
         data = self._raw.get(kind)
         if data is None:
             return None
-        value = self._values[kind] = form.read(data)
+        values = self._values
+        if kind in values:
+            known: T = values[kind]
+            return known
+        value = values[kind] = form.read(data)
         return value
 
     @property
