@@ -71,8 +71,10 @@ class Hash:
 
 
 def _hash(name: str, algorithm: hashes.HashAlgorithm) -> Hash:
-    keyed, extract = partial(HMAC, algorithm=algorithm), partial(HKDF.extract, algorithm)
-    blank = hashlib.new(name)
+    def keyed(key: bytes) -> RunningHmac:
+        return HMAC(key, algorithm)
+
+    extract, blank = partial(HKDF.extract, algorithm), hashlib.new(name)
     return Hash(name, algorithm.digest_size, algorithm, keyed, extract, blank.digest(), blank)
 
 

@@ -212,7 +212,7 @@ def say_hello_again(hs: Handshake, config: ClientConfig, offer: Offer, request: 
         hs.records.write = None  # the second ClientHello goes out as the first did
         hs.early_data = None
     offer.encoded = with_psks(offer.hello, offer.psks, transcript)
-    offer.hello = hs.send(offer.hello, encoded=offer.encoded)
+    offer.hello = hs.hello = hs.send(offer.hello, encoded=offer.encoded)
     return offer
 
 

@@ -15,7 +15,7 @@ from ..wire.codec import DecodeError, IllegalValue
 from ..wire.codepoints import ContentType, HandshakeType, ProtocolVersion
 from ..wire.handshake import CertificateVerify, ClientHello, Finished, HelloRetryRequest
 from .flow import Decision, Expect, Flow, message_name
-from .handshake import MAX_REMEMBERED, Handshake
+from .handshake import Handshake
 
 __all__ = ["Driver", "Handshake"]
 
@@ -96,8 +96,7 @@ class Driver:
                 hs.before = transcript.fork()
             if kind != _HELLO_REQUEST:
                 transcript.add(raw)
-            if len(hs.heard) < MAX_REMEMBERED:
-                hs.heard.append(name)
+            hs.heard.append(name)
             if cls is ClientHello:
                 hs.hello = message
         self._advance(flow.send, message)

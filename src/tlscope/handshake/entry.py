@@ -31,7 +31,7 @@ def client_handshake(hs: Handshake, config: ClientConfig) -> Flow[Established]:
     """Say hello, and go on in the version that the server chose."""
     offer = make_offer(hs, config)
     hs.client_random = offer.hello.random
-    offer.hello = hs.send(offer.hello, encoded=offer.encoded)
+    offer.hello = hs.hello = hs.send(offer.hello, encoded=offer.encoded)
     if offer.session is not None and config.sessions is not None and hs.server_name is not None:
         hs.forget_session = partial(config.sessions.remove, hs.server_name, offer.session)
     # RFC 8446 section 5: from the ClientHello on, a ChangeCipherSpec for middleboxes is passed over.

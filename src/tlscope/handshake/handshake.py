@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .post_handshake_auth import LatePeer, PostHandshakeAuth
     from .situation import Asked
 
-__all__ = ["MAX_REMEMBERED", "Handshake"]
+__all__ = ["Handshake"]
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -39,9 +39,6 @@ C = TypeVar("C")
 D = TypeVar("D")
 M = TypeVar("M", bound="HandshakeMessage")
 T = TypeVar("T")
-
-MAX_REMEMBERED = 32
-"""Messages that are remembered for an explanation: more than any handshake has."""
 
 _CHANGE_CIPHER_SPEC = ContentType.change_cipher_spec
 
@@ -110,7 +107,8 @@ class Handshake:
         self.events: list[Event] = []
         """What the application is to be told."""
         self.said: list[str] = []
-        """The names of the handshake's messages that this side sent, so that a failure can be explained."""
+        """The names of the handshake's messages that this side sent, so that a failure can be explained: as many as a flow
+        has steps, since nothing is heard or said out of turn."""
         self.heard: list[str] = []
         """The same of the peer's."""
         self.hello: ClientHello | None = None
@@ -165,10 +163,7 @@ class Handshake:
         raw = encoded or message.encode()
         if self.transcript is not None and not beside:
             self.transcript.add(raw)
-            if len(self.said) < MAX_REMEMBERED:
-                self.said.append(type(message).__name__)
-            if isinstance(message, ClientHello):
-                self.hello = message
+            self.said.append(type(message).__name__)
         if self.held is None or beside:
             self.records.queue_handshake(raw)
         else:
@@ -234,14 +229,14 @@ class Handshake:
 
     def read_with_secret(self, secret: TrafficSecret, epoch: str) -> None:
         """Read with the keys of a TLS 1.3 traffic secret (RFC 8446 section 7.3)."""
-        keys = secret.keys()
-        self.read_with(Protection13(secret.suite, keys.key, keys.iv, epoch))
+        key, iv = secret.key_and_iv()
+        self.read_with(Protection13(secret.suite, key, iv, epoch))
         self.read_secret = secret
 
     def write_with_secret(self, secret: TrafficSecret, epoch: str) -> None:
         """Write with the keys of a TLS 1.3 traffic secret (RFC 8446 section 7.3)."""
-        keys = secret.keys()
-        self.write_with(Protection13(secret.suite, keys.key, keys.iv, epoch))
+        key, iv = secret.key_and_iv()
+        self.write_with(Protection13(secret.suite, key, iv, epoch))
         self.write_secret = secret
 
     def reveal(self, label: str, secret: bytes, *inputs: str, log: bool = True) -> None:

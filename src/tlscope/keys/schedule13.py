@@ -121,13 +121,17 @@ class TrafficSecret(_Stage):
 
     def keys(self) -> TrafficKeys:
         """Key and IV (section 7.3)."""
+        return TrafficKeys(*self.key_and_iv())
+
+    def key_and_iv(self) -> tuple[bytes, bytes]:
+        """The same for who uses them at once and shows them to nobody."""
         # Neither is longer than the hash, so each is cut from HKDF-Expand's first block.
         keyed = self._keyed
         for_key = self._hash.keyed(self._secret) if keyed is None else keyed.copy()
         for_iv, length = for_key.copy(), self.suite.aead.key_length
         for_key.update(_KEYS[length])
         for_iv.update(_IV)
-        return TrafficKeys(for_key.finalize()[:length], for_iv.finalize()[:12])
+        return for_key.finalize()[:length], for_iv.finalize()[:12]
 
     def updated(self) -> TrafficSecret:
         """application_traffic_secret_N+1 (section 7.2)."""

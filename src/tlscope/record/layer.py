@@ -120,8 +120,10 @@ class RecordLayer:
             source, start = self._source, self._position
             body = start + HEADER_LENGTH
             if body > len(source):
-                if source:
+                if start < len(source):
                     self._keep_rest()
+                else:
+                    self._source, self._position = b"", 0
                 return None
             header = source[start:body]
             length = header[3] << 8 | header[4]

@@ -43,14 +43,13 @@ class Direction(Protocol):
 
 
 class _Keyed:
-    __slots__ = ("_aead", "_iv", "_suite", "_tag", "epoch", "overhead", "sequence")
+    __slots__ = ("_aead", "_iv", "_suite", "epoch", "overhead", "sequence")
 
     def __init__(self, suite: Suite, key: bytes, iv: bytes, epoch: str) -> None:
         aead = suite.aead
         self._suite = suite
         self._aead: AeadKey = aead.key(key)
         self._iv = int.from_bytes(iv, "big")
-        self._tag = aead.tag_length
         self.overhead = 1 + aead.tag_length
         self.epoch = epoch
         self.sequence = 0
@@ -78,7 +77,7 @@ class Protection13(_Keyed):
     def seal(self, content_type: int, content: bytes | memoryview, padding: int = 0) -> tuple[bytes, bytes]:
         """A record's header and fragment, with ``padding`` zero bytes inside (section 5.4)."""
         inner = b"".join((content, content_type.to_bytes(1 + padding, "little")))
-        header = HEADER(_DATA, _VERSION, len(inner) + self._tag)
+        header = HEADER(_DATA, _VERSION, len(content) + padding + self.overhead)
         sequence = self.sequence
         self.sequence = sequence + 1
         return header, self._aead.encrypt((self._iv ^ sequence).to_bytes(12, "big"), inner, header)
@@ -107,7 +106,7 @@ class Protection12(_Keyed):
         super().__init__(suite, key, iv, epoch)
         self._explicit = suite.aead.explicit_nonce
         self._salt = iv[:4]
-        self.overhead = self._explicit + self._tag
+        self.overhead = self._explicit + suite.aead.tag_length
 
     def seal(self, content_type: int, content: bytes | memoryview, padding: int = 0) -> tuple[bytes, bytes]:
         """A record's header and fragment; TLS 1.2 has no room for padding, so it is left out."""

@@ -47,9 +47,12 @@ class ExtensionForm(Generic[T]):
 
     def read(self, body: bytes) -> T:
         """The value in a body. Raises ``DecodeError``, also for bytes left over."""
-        reader = Reader(body)
-        value = self.decode(reader)
-        reader.end()
+        try:
+            reader = Reader(body)
+            value = self.decode(reader)
+            reader.end()
+        except DecodeError as error:
+            raise type(error)(f"its extension {self.type} is malformed: {error}") from None
         if not self.fresh and len(body) <= _REMEMBERED_LENGTH:
             if len(self.known) >= _REMEMBERED:
                 self.known.clear()
@@ -97,29 +100,21 @@ class Extensions:
                 problem = DecodeError if form is None else IllegalValue
                 raise problem(f"the extension {ExtensionType.of(kind)} stands there twice")
             data = raw[kind] = body[start:position]
-            if form is None:
-                continue
-            value = form.known.get(data, form) if length <= _REMEMBERED_LENGTH else form
-            if value is not form:  # which stands for nothing: a value may be None
-                values[kind] = value
-                continue
-            try:
-                values[kind] = form.read(data)
-            except DecodeError as error:
-                raise type(error)(f"its extension {form.type} is malformed: {error}") from None
+            if form is not None:
+                value = form.known.get(data, form)
+                values[kind] = form.read(data) if value is form else value  # the form itself stands for nothing known
         return extensions
 
     def get(self, form: ExtensionForm[T]) -> T | None:
         """The value of an extension, None where it is absent."""
         kind = form.type
+        known: T | None = self._values.get(kind)
+        if known is not None:
+            return known
         data = self._raw.get(kind)
         if data is None:
             return None
-        values = self._values
-        if kind in values:
-            known: T = values[kind]
-            return known
-        value = values[kind] = form.read(data)
+        value = self._values[kind] = form.read(data)
         return value
 
     @property
